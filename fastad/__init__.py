@@ -1,0 +1,47 @@
+"""fastad: derivatives of ordinary Python numerical code, recorded once and replayed over scenarios."""
+
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .program.program import BatchResult, Program, record
+from .record.active import Active
+from .record.array import ActiveArray, array, stack, zeros
+from .record.condition import Condition, ConditionArray
+from .record.functions import FUNCTIONS, clip, value, where
+from .record.tape import Tape
+from .transforms import grad, jacobian, jvp, value_and_grad, vjp
+
+globals().update(FUNCTIONS)  # one public function per row of the op table
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+__version__ = "0.1.0"
+
+__all__ = sorted(
+    [
+        "Active",
+        "ActiveArray",
+        "Condition",
+        "ConditionArray",
+        "BatchResult",
+        "Program",
+        "Tape",
+        "array",
+        "clip",
+        "errors",
+        "grad",
+        "jacobian",
+        "jvp",
+        "record",
+        "stack",
+        "value",
+        "value_and_grad",
+        "vjp",
+        "where",
+        "zeros",
+        *FUNCTIONS,
+    ]
+)

@@ -14,7 +14,7 @@ NEON ones). A function written with the operators and the functions of this file
 ``shr``             logical shift right of int64
 ``any_lane extract insert splat``  between lanes and scalars
 ``patch``           replace the few lanes that need a slow scalar function
-``address load store``  64-bit addresses of array data; offsets count doubles
+``address load store peek``  64-bit addresses of array data; offsets count doubles
 ==================  ==================================================================
 
 Explicit vectors rather than loops for LLVM to vectorise: destination and operands of a replay row lie in
@@ -399,3 +399,14 @@ def store(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
 
     value_type = value if value is F64x8 else types.float64
     return signature(types.void, types.int64, types.int64, value_type), codegen
+
+
+@intrinsic
+def peek(typingctx: Any, base: Any, offset: Any) -> Any:
+    """One double from ``base`` (an address) plus ``offset`` doubles."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        byte = builder.add(args[0], builder.shl(args[1], ir.Constant(_INT64, 3)))
+        return builder.load(builder.inttoptr(byte, _DOUBLE.as_pointer()), align=8)
+
+    return signature(types.float64, types.int64, types.int64), codegen

@@ -1,0 +1,169 @@
+"""Writes ``kernels/replay.py`` from the op table: ``python -m fastad.codegen``.
+
+The file is checked in, because numba caches functions of real files only. A test regenerates it and
+compares; stale machine code is the business of ``kernels/_jit.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .ops import OPS, Op
+from .rules import functions_in, kernel_source, names_in
+
+_ROOT = Path(__file__).parent
+TARGET = _ROOT / "kernels" / "replay.py"
+_PRIMITIVES = frozenset({"fabs", "select", "sqrt"})  # one instruction each, in _simd.py
+
+_HEADER = '''"""GENERATED from ops.py by ``python -m fastad.codegen``; do not edit.
+
+Values and partials by opcode. ``value`` and ``partials`` are for one point. ``value_row`` and
+``adjoint_row`` are for 64 scenarios, eight vectors of eight: operands are addresses with a step of 8
+(a slot of the workspace) or 0 (one vector read eight times: a uniform value).
+"""
+
+from __future__ import annotations
+
+from ._jit import jit
+from ._simd import {primitives}
+from .sweeps import masked_fma
+from .vmath import {functions}
+
+# ruff: noqa: A004, E501
+'''
+
+_SCALAR_VALUE = '''
+
+@jit
+def value(op, x, y, c):
+    """Value of one row; ``c`` is the value of the row before it."""
+{branches}
+    return x
+'''
+
+_SCALAR_PARTIALS = '''
+
+@jit
+def partials(op, x, y, v, c):
+    """Both partials of one row; 0.0 for an operand that the operation does not have."""
+{branches}
+    return 0.0, 0.0
+'''
+
+_VALUE_ROW = '''
+
+@jit
+def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
+    """Values of one row for ``8 * vectors`` scenarios."""
+{branches}
+'''
+
+_ADJOINT_ROW = '''
+
+@jit
+def adjoint_row{suffix}(op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors):
+    """Add ``bar`` times the partials to the adjoints of the operands.
+
+    ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
+    what to add to: the same address, or zeros where this is the first contribution.{note}
+    """
+{branches}
+'''
+
+_MASKED_NOTE = """
+
+    A product with an exactly zero factor is zero: for tapes with partials or adjoints that are not finite."""
+
+
+def _loads(rules: tuple[str, ...], indent: str) -> str:
+    """Vector loads of the operands that the rules read."""
+    sources = {
+        "x": "load(a, k * a_step)",
+        "y": "load(b, k * b_step)",
+        "c": "load(c, k * c_step)",
+        "v": "load(v, 8 * k)",
+    }
+    read = frozenset().union(*(names_in(rule) for rule in rules))
+    return "".join(
+        f"{indent}{name}{'_' if name in 'cv' else ''} = {sources[name]}\n" for name in "xycv" if name in read
+    )
+
+
+# In the row kernels the plain names c and v are addresses.
+_VECTOR_NAMES = {"c": "c_", "v": "v_"}
+
+
+def _cases(bodies: Iterator[tuple[int, Op, str]]) -> str:
+    """An if-elif chain over opcodes, which LLVM turns into one jump table."""
+    lines = []
+    for code, op, body in bodies:
+        lines.append(f"    {'elif' if lines else 'if'} op == {code}:  # {op.name}\n{body}")
+    return "".join(lines).rstrip("\n")
+
+
+def _computed(op: Op) -> bool:
+    """Whether replay computes the row: inputs are given, guards compared."""
+    return op.name not in ("input", "guard")
+
+
+def _value_bodies() -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        if _computed(op):
+            yield code, op, f"        return {kernel_source(op.value)}\n"
+
+
+def _partials_bodies() -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        if set(op.partials) != {"0.0"}:
+            first, second = (*map(kernel_source, op.partials), "0.0")[:2]
+            yield code, op, f"        return {first}, {second}\n"
+
+
+def _value_row_bodies() -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        if _computed(op):
+            rule = kernel_source(op.value, _VECTOR_NAMES)
+            loop = f"        for k in range(vectors):\n{_loads((op.value,), ' ' * 12)}"
+            yield code, op, f"{loop}            store(out, 8 * k, {rule})\n"
+
+
+def _adjoint_bodies(accumulate: str) -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        body = ""
+        for operand, partial in zip("xy", op.partials):
+            if partial == "0.0":
+                continue
+            rule = kernel_source(partial, _VECTOR_NAMES)
+            body += (
+                f"        if {operand}_to != 0:\n"
+                f"            for k in range(vectors):\n{_loads((partial,), ' ' * 16)}"
+                f"                t = {accumulate}(load(bar, 8 * k), {rule}, load({operand}_from, k * {operand}_step))\n"
+                f"                store({operand}_to, 8 * k, t)\n"
+            )
+        if body:
+            yield code, op, body
+
+
+def generate() -> str:
+    """Return the text of ``kernels/replay.py``."""
+    rules = [rule for op in OPS for rule in (op.value, *op.partials)]
+    functions = frozenset().union(*map(functions_in, rules))
+    imports = {
+        "primitives": ", ".join(sorted(functions & _PRIMITIVES | {"fma", "load", "store"})),
+        "functions": ", ".join(sorted(functions - _PRIMITIVES)),
+    }
+    parts = [
+        _HEADER.format(**imports),
+        _SCALAR_VALUE.format(branches=_cases(_value_bodies())),
+        _SCALAR_PARTIALS.format(branches=_cases(_partials_bodies())),
+        _VALUE_ROW.format(branches=_cases(_value_row_bodies())),
+    ]
+    for suffix, accumulate, note in (("", "fma", ""), ("_masked", "masked_fma", _MASKED_NOTE)):
+        branches = _cases(_adjoint_bodies(accumulate))
+        parts.append(_ADJOINT_ROW.format(suffix=suffix, note=note, branches=branches))
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    TARGET.write_text(generate())

@@ -1,0 +1,31 @@
+"""Every error that fastad raises on purpose: a ``FastadError`` and the builtin it fits."""
+
+from __future__ import annotations
+
+
+class FastadError(Exception):
+    """Base class of all errors raised by fastad."""
+
+
+class TapeError(FastadError, RuntimeError):
+    """A value does not belong to the tape, or no longer does."""
+
+
+class TapeFullError(FastadError, MemoryError):
+    """The tape has reached ``max_bytes`` or the largest row number that an int32 can hold."""
+
+
+class ShapeError(FastadError, ValueError):
+    """An array or a structure has another shape than the one expected."""
+
+
+class NestingError(FastadError, NotImplementedError):
+    """A transform was called inside a function that is being differentiated."""
+
+
+class DivergenceError(FastadError, RuntimeError):
+    """A replayed scenario decides a recorded comparison differently."""
+
+
+class StaticArgumentError(FastadError, ValueError):
+    """A static argument differs from the recorded one and there is no function to record again."""

@@ -1,0 +1,240 @@
+"""Replay of a plan over groups of 64 scenarios: gather, values, outputs, one reverse pass per output.
+
+Encodings shared with ``program/plan.py``:
+
+operand reference
+    ``r >= 0``: slot r of the workspace, a row of 64 values; ``r < 0``: uniform value ``~r``, a vector of
+    eight equal values that is read eight times.
+adjoint target
+    ``t > 0``: adjoint slot ``t - 1``; ``t < 0``: adjoint of uniform row ``~t``, summed over the group;
+    0: none.
+
+Nothing depends on which thread runs a group: each group is written to its own place, and sums over the
+lanes of a group run in one fixed order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ops import OPCODE
+from ._jit import jit
+from ._simd import address, lane_bits, load, peek, store
+from .philox import normals_group, uniforms_group
+from .replay import adjoint_row, adjoint_row_masked, value_row
+from .sweeps import reverse, reverse_masked
+
+GROUP = 64
+HALF = GROUP // 2
+_VECTORS = GROUP // 8
+_SLOT_BYTES = GROUP * 8
+_UNIFORM_BYTES = 64
+_GUARD = OPCODE["guard"]
+
+FIRST_X, FIRST_Y = 1, 2  # bits: the adjoint of x, or y, is written for the first time
+
+
+@jit
+def _locate(reference, workspace, uniform):
+    """Address and step of an operand."""
+    if reference >= 0:
+        return workspace + np.int64(reference) * _SLOT_BYTES, 8
+    return uniform + np.int64(~reference) * _UNIFORM_BYTES, 0
+
+
+@jit
+def lane_of(position, count, antithetic):
+    """Lane of the position-th scenario of a group of ``count``; antithetic partners are 32 lanes apart."""
+    if antithetic and position >= count // 2:
+        return position - count // 2 + HALF
+    return position
+
+
+@jit
+def _gather(sources, strides, starts, slots, first, count, workspace):
+    """Copy the inputs that vary: array i fills slots[starts[i]:starts[i+1]] from rows of doubles."""
+    for i in range(sources.size):
+        columns = starts[i + 1] - starts[i]
+        for tile in range(0, columns, 8):  # 8 doubles are one cache line of the scenario's row
+            width = min(8, columns - tile)
+            for lane in range(GROUP):
+                scenario = first + min(lane, count - 1)
+                row = scenario * strides[i] + tile
+                for j in range(width):
+                    slot = slots[starts[i] + tile + j]
+                    if slot >= 0:
+                        workspace[slot, lane] = peek(sources[i], row + j)
+
+
+@jit
+def _values(op, out, a, b, c, workspace, uniform, failed):
+    """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise."""
+    for i in range(op.size):
+        x, x_step = _locate(a[i], workspace, uniform)
+        if op[i] == _GUARD:
+            expected = np.float64(b[i])
+            for k in range(_VECTORS):
+                lanes = lane_bits(load(x, k * x_step) != expected)
+                for lane in range(8):
+                    if (lanes >> lane) & 1 and failed[8 * k + lane] < 0:
+                        failed[8 * k + lane] = out[i]
+            continue
+        y, y_step = _locate(b[i], workspace, uniform)
+        z, z_step = _locate(c[i], workspace, uniform)
+        value_row(op[i], x, x_step, y, y_step, z, z_step, workspace + np.int64(out[i]) * _SLOT_BYTES, _VECTORS)
+
+
+@jit
+def _target(target, first, adjoint, scratch, zeros):
+    """Where to accumulate, and from what: (address, source, step)."""
+    if target > 0:
+        to = adjoint + np.int64(target - 1) * _SLOT_BYTES
+        return (to, zeros, 0) if first else (to, to, 8)
+    if target < 0:
+        return scratch, zeros, 0
+    return 0, zeros, 0
+
+
+@jit
+def _fold(target, scratch, uniform_adjoint):
+    """Add the contributions to a uniform value, summed over the vectors of the group."""
+    total = load(scratch, 0)
+    for k in range(1, _VECTORS):
+        total = total + load(scratch, 8 * k)
+    to = uniform_adjoint + np.int64(~target) * _UNIFORM_BYTES
+    store(to, 0, load(to, 0) + total)
+
+
+@jit
+def _adjoints(
+    start, stop, op, value, a, b, c, bar, to_x, to_y, first, masked, workspace, uniform, adjoint, uniform_adjoint, work
+):
+    """Reverse pass of one group for one output; ``work`` is two scratch slots and one zero vector."""
+    scratch_x, scratch_y, zeros = work, work + _SLOT_BYTES, work + 2 * _SLOT_BYTES
+    for i in range(start, stop):
+        x, x_step = _locate(a[i], workspace, uniform)
+        y, y_step = _locate(b[i], workspace, uniform)
+        z, z_step = _locate(c[i], workspace, uniform)
+        v = workspace + np.int64(value[i]) * _SLOT_BYTES
+        g = adjoint + np.int64(bar[i]) * _SLOT_BYTES
+        p, p_from, p_step = _target(to_x[i], first[i] & FIRST_X, adjoint, scratch_x, zeros)
+        q, q_from, q_step = _target(to_y[i], first[i] & FIRST_Y, adjoint, scratch_y, zeros)
+        if masked:
+            adjoint_row_masked(
+                op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+            )
+        else:
+            adjoint_row(op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS)
+        if to_x[i] < 0:
+            _fold(to_x[i], scratch_x, uniform_adjoint)
+        if to_y[i] < 0:
+            _fold(to_y[i], scratch_y, uniform_adjoint)
+
+
+@jit
+def _lane_sum(values):
+    """Sum of a short array in index order."""
+    total = 0.0
+    for i in range(values.size):
+        total += values[i]
+    return total
+
+
+@jit
+def _is_nan(gradient):
+    for i in range(gradient.size):
+        if gradient[i] != gradient[i]:
+            return True
+    return False
+
+
+@jit
+def run_groups(
+    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, first_group, stop_group, n, results
+):
+    """Replay groups ``first_group`` to ``stop_group - 1`` of ``n`` scenarios.
+
+    Parameters
+    ----------
+    forward : (op, out, a, b, c)
+        Rows of the forward pass.
+    reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first)
+        Rows of the reverse passes, output after output.
+    outputs : (reference, seed, wrt)
+        Reference of each output, adjoint target of its seed, targets of the gradient (outputs, wrt).
+    uniform_rows : (values, arg0, arg1, partial0, partial1)
+        Uniform values, eight equal ones each; operands among the active uniform rows, and partials.
+    gathered : (sources, strides, starts, slots)
+        Inputs read from arrays: addresses, doubles per scenario, and the slots to fill.
+    random : (key, antithetic, normal_slots, uniform_slots)
+        Inputs made here.
+    buffers : (workspace, adjoint, uniform_adjoint, sums, work, seed)
+        Scratch memory of this thread.
+    results : (first_path, values, gradient, failed, per_lane)
+        values (paths, outputs); gradient (paths or groups, outputs, wrt); failed (paths,) guard numbers.
+    """
+    op, out, a, b, c = forward
+    starts, r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first = reverse_rows
+    reference, seed_target, wrt = outputs
+    uniform, u_arg0, u_arg1, u_partial0, u_partial1 = uniform_rows
+    sources, strides, slot_starts, slots = gathered
+    key, antithetic, normal_slots, uniform_slots = random
+    workspace, adjoint, uniform_adjoint, sums, work, seed = buffers
+    first_path, values, gradient, failed, per_lane = results
+    ws, un, ad, ua, wk = address(workspace), address(uniform), address(adjoint), address(uniform_adjoint), address(work)
+    guard_failed = np.empty(GROUP, np.int32)
+    n_wrt = wrt.shape[1]
+    for group in range(first_group, stop_group):
+        count = min(GROUP, n - group * GROUP)
+        base = group * GROUP - first_path
+        _gather(sources, strides, slot_starts, slots, group * GROUP, count, workspace)
+        if normal_slots.size:
+            normals_group(key, group, antithetic, normal_slots, workspace)
+        if uniform_slots.size:
+            uniforms_group(key, group, antithetic, uniform_slots, workspace)
+        guard_failed[:] = -1
+        _values(op, out, a, b, c, ws, un, guard_failed)
+        seed[:] = 0.0
+        for position in range(count):
+            lane = lane_of(position, count, antithetic)
+            seed[lane] = 1.0
+            failed[base + position] = guard_failed[lane]
+            for k in range(reference.size):
+                r = reference[k]
+                values[base + position, k] = workspace[r, lane] if r >= 0 else uniform[~r, 0]
+        if n_wrt == 0:
+            continue
+        for k in range(reference.size):
+            for masked in (False, True):
+                uniform_adjoint[:] = 0.0
+                if seed_target[k] > 0:
+                    adjoint[seed_target[k] - 1] = seed
+                elif seed_target[k] < 0:
+                    uniform_adjoint[~seed_target[k], 0] = count
+                _adjoints(
+                    starts[k], starts[k + 1], r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first, masked,
+                    ws, un, ad, ua, wk,
+                )  # fmt: skip
+                if per_lane:
+                    nan = False
+                    for position in range(count):
+                        lane = lane_of(position, count, antithetic)
+                        row = gradient[base + position, k]
+                        for j in range(n_wrt):
+                            row[j] = adjoint[wrt[k, j] - 1, lane] if wrt[k, j] > 0 else 0.0
+                        nan = nan or _is_nan(row)
+                else:
+                    row = gradient[group - first_path // GROUP, k]
+                    sums[0] = 0.0
+                    for i in range(uniform_adjoint.shape[0]):
+                        sums[i + 1] = _lane_sum(uniform_adjoint[i])
+                    if masked:
+                        reverse_masked(u_arg0, u_arg1, u_partial0, u_partial1, sums, u_arg0.size)
+                    else:
+                        reverse(u_arg0, u_arg1, u_partial0, u_partial1, sums, u_arg0.size)
+                    for j in range(n_wrt):
+                        t = wrt[k, j]
+                        row[j] = _lane_sum(adjoint[t - 1]) if t > 0 else (sums[~t + 1] if t < 0 else 0.0)
+                    nan = _is_nan(row)
+                if not nan:
+                    break

@@ -1,0 +1,25 @@
+"""Operations of the table on plain arrays, eight elements at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._jit import jit
+from ._simd import WIDTH, address
+from .replay import value_row
+
+
+@jit
+def _evaluate(op, x, y, out):
+    value_row(op, address(x), WIDTH, address(y), WIDTH, address(x), WIDTH, address(out), x.size // WIDTH)
+
+
+def evaluate(code: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of a binary or unary operation on 1-D arrays of equal length."""
+    padded = -(-x.size // WIDTH) * WIDTH
+    buffers = np.zeros((3, padded))
+    buffers[0, : x.size] = x
+    buffers[1, : x.size] = y
+    _evaluate(code, buffers[0], buffers[1], buffers[2])
+    return buffers[2, : x.size]

@@ -1,0 +1,650 @@
+"""GENERATED from ops.py by ``python -m fastad.codegen``; do not edit.
+
+Values and partials by opcode. ``value`` and ``partials`` are for one point. ``value_row`` and
+``adjoint_row`` are for 64 scenarios, eight vectors of eight: operands are addresses with a step of 8
+(a slot of the workspace) or 0 (one vector read eight times: a uniform value).
+"""
+
+from __future__ import annotations
+
+from ._jit import jit
+from ._simd import fabs, fma, load, select, sqrt, store
+from .sweeps import masked_fma
+from .vmath import exp, log, same
+
+
+@jit
+def cos(x):
+    return exp(x)
+
+
+@jit
+def erf(x):
+    return exp(x)
+
+
+@jit
+def norm_cdf(x):
+    return exp(x)
+
+
+@jit
+def norm_pdf(x):
+    return exp(x)
+
+
+@jit
+def pow(x, y):
+    return exp(x)
+
+
+@jit
+def sin(x):
+    return exp(x)
+
+
+@jit
+def tanh(x):
+    return exp(x)
+
+
+# ruff: noqa: A004, E501
+
+
+@jit
+def value(op, x, y, c):
+    """Value of one row; ``c`` is the value of the row before it."""
+    if op == 1:  # add
+        return x + y
+    elif op == 2:  # sub
+        return x - y
+    elif op == 3:  # mul
+        return x * y
+    elif op == 4:  # div
+        return x / y
+    elif op == 5:  # neg
+        return -x
+    elif op == 6:  # pow
+        return pow(x, y)
+    elif op == 7:  # abs
+        return fabs(x)
+    elif op == 8:  # exp
+        return exp(x)
+    elif op == 9:  # log
+        return log(x)
+    elif op == 10:  # sqrt
+        return sqrt(x)
+    elif op == 11:  # sin
+        return sin(x)
+    elif op == 12:  # cos
+        return cos(x)
+    elif op == 13:  # tanh
+        return tanh(x)
+    elif op == 14:  # erf
+        return erf(x)
+    elif op == 15:  # norm_pdf
+        return norm_pdf(x)
+    elif op == 16:  # norm_cdf
+        return norm_cdf(x)
+    elif op == 17:  # maximum
+        return select((x >= y) | (x != x), x, y)
+    elif op == 18:  # minimum
+        return select((x <= y) | (x != x), x, y)
+    elif op == 19:  # stop_gradient
+        return x
+    elif op == 20:  # cond
+        return x
+    elif op == 21:  # where
+        return select(c != 0.0, x, y)
+    elif op == 22:  # less
+        return select(x < y, 1.0, 0.0)
+    elif op == 23:  # less_equal
+        return select(x <= y, 1.0, 0.0)
+    elif op == 24:  # greater
+        return select(x > y, 1.0, 0.0)
+    elif op == 25:  # greater_equal
+        return select(x >= y, 1.0, 0.0)
+    elif op == 26:  # equal
+        return select(x == y, 1.0, 0.0)
+    elif op == 27:  # not_equal
+        return select(x != y, 1.0, 0.0)
+    elif op == 28:  # same
+        return select(same(x, y), 1.0, 0.0)
+    elif op == 29:  # logical_and
+        return select((x != 0.0) & (y != 0.0), 1.0, 0.0)
+    elif op == 30:  # logical_or
+        return select((x != 0.0) | (y != 0.0), 1.0, 0.0)
+    elif op == 31:  # logical_not
+        return select(x == 0.0, 1.0, 0.0)
+    return x
+
+
+@jit
+def partials(op, x, y, v, c):
+    """Both partials of one row; 0.0 for an operand that the operation does not have."""
+    if op == 1:  # add
+        return 1.0, 1.0
+    elif op == 2:  # sub
+        return 1.0, -1.0
+    elif op == 3:  # mul
+        return y, x
+    elif op == 4:  # div
+        return 1.0 / y, -v / y
+    elif op == 5:  # neg
+        return -1.0, 0.0
+    elif op == 6:  # pow
+        return select(y == 0.0, 0.0, y * pow(x, y - 1.0)), select(x == 0.0, 0.0, v * log(x))
+    elif op == 7:  # abs
+        return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), 0.0
+    elif op == 8:  # exp
+        return v, 0.0
+    elif op == 9:  # log
+        return 1.0 / x, 0.0
+    elif op == 10:  # sqrt
+        return 0.5 / v, 0.0
+    elif op == 11:  # sin
+        return cos(x), 0.0
+    elif op == 12:  # cos
+        return -sin(x), 0.0
+    elif op == 13:  # tanh
+        return 1.0 - v * v, 0.0
+    elif op == 14:  # erf
+        return 1.1283791670955126 * exp(-x * x), 0.0
+    elif op == 15:  # norm_pdf
+        return -x * v, 0.0
+    elif op == 16:  # norm_cdf
+        return norm_pdf(x), 0.0
+    elif op == 17:  # maximum
+        return select((x >= y) | (x != x), 1.0, 0.0), select((x >= y) | (x != x), 0.0, 1.0)
+    elif op == 18:  # minimum
+        return select((x <= y) | (x != x), 1.0, 0.0), select((x <= y) | (x != x), 0.0, 1.0)
+    elif op == 21:  # where
+        return select(c != 0.0, 1.0, 0.0), select(c != 0.0, 0.0, 1.0)
+    return 0.0, 0.0
+
+
+@jit
+def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
+    """Values of one row for ``8 * vectors`` scenarios."""
+    if op == 1:  # add
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, x + y)
+    elif op == 2:  # sub
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, x - y)
+    elif op == 3:  # mul
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, x * y)
+    elif op == 4:  # div
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, x / y)
+    elif op == 5:  # neg
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, -x)
+    elif op == 6:  # pow
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, pow(x, y))
+    elif op == 7:  # abs
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, fabs(x))
+    elif op == 8:  # exp
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, exp(x))
+    elif op == 9:  # log
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, log(x))
+    elif op == 10:  # sqrt
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, sqrt(x))
+    elif op == 11:  # sin
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, sin(x))
+    elif op == 12:  # cos
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, cos(x))
+    elif op == 13:  # tanh
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, tanh(x))
+    elif op == 14:  # erf
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, erf(x))
+    elif op == 15:  # norm_pdf
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, norm_pdf(x))
+    elif op == 16:  # norm_cdf
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, norm_cdf(x))
+    elif op == 17:  # maximum
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select((x >= y) | (x != x), x, y))
+    elif op == 18:  # minimum
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select((x <= y) | (x != x), x, y))
+    elif op == 19:  # stop_gradient
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, x)
+    elif op == 20:  # cond
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, x)
+    elif op == 21:  # where
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            c_ = load(c, k * c_step)
+            store(out, 8 * k, select(c_ != 0.0, x, y))
+    elif op == 22:  # less
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x < y, 1.0, 0.0))
+    elif op == 23:  # less_equal
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x <= y, 1.0, 0.0))
+    elif op == 24:  # greater
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x > y, 1.0, 0.0))
+    elif op == 25:  # greater_equal
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x >= y, 1.0, 0.0))
+    elif op == 26:  # equal
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x == y, 1.0, 0.0))
+    elif op == 27:  # not_equal
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(x != y, 1.0, 0.0))
+    elif op == 28:  # same
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select(same(x, y), 1.0, 0.0))
+    elif op == 29:  # logical_and
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select((x != 0.0) & (y != 0.0), 1.0, 0.0))
+    elif op == 30:  # logical_or
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select((x != 0.0) | (y != 0.0), 1.0, 0.0))
+    elif op == 31:  # logical_not
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, select(x == 0.0, 1.0, 0.0))
+
+
+@jit
+def adjoint_row(op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors):
+    """Add ``bar`` times the partials to the adjoints of the operands.
+
+    ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
+    what to add to: the same address, or zeros where this is the first contribution.
+    """
+    if op == 1:  # add
+        if x_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), 1.0, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 2:  # sub
+        if x_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), -1.0, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 3:  # mul
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), x, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 4:  # div
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), 1.0 / y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), -v_ / y, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 5:  # neg
+        if x_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), -1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 6:  # pow
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), select(y == 0.0, 0.0, y * pow(x, y - 1.0)), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), select(x == 0.0, 0.0, v_ * log(x)), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 7:  # abs
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(
+                    load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step)
+                )
+                store(x_to, 8 * k, t)
+    elif op == 8:  # exp
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 9:  # log
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), 1.0 / x, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 10:  # sqrt
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), 0.5 / v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 11:  # sin
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), cos(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 12:  # cos
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), -sin(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 13:  # tanh
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), 1.0 - v_ * v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 14:  # erf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), 1.1283791670955126 * exp(-x * x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 15:  # norm_pdf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), -x * v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 16:  # norm_cdf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), norm_pdf(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 17:  # maximum
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), select((x >= y) | (x != x), 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), select((x >= y) | (x != x), 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 18:  # minimum
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), select((x <= y) | (x != x), 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), select((x <= y) | (x != x), 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 21:  # where
+        if x_to != 0:
+            for k in range(vectors):
+                c_ = load(c, k * c_step)
+                t = fma(load(bar, 8 * k), select(c_ != 0.0, 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                c_ = load(c, k * c_step)
+                t = fma(load(bar, 8 * k), select(c_ != 0.0, 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+
+
+@jit
+def adjoint_row_masked(
+    op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
+):
+    """Add ``bar`` times the partials to the adjoints of the operands.
+
+    ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
+    what to add to: the same address, or zeros where this is the first contribution.
+
+    A product with an exactly zero factor is zero: for tapes with partials or adjoints that are not finite.
+    """
+    if op == 1:  # add
+        if x_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), 1.0, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 2:  # sub
+        if x_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), -1.0, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 3:  # mul
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), x, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 4:  # div
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), 1.0 / y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), -v_ / y, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 5:  # neg
+        if x_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), -1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 6:  # pow
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), select(y == 0.0, 0.0, y * pow(x, y - 1.0)), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), select(x == 0.0, 0.0, v_ * log(x)), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 7:  # abs
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(
+                    load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step)
+                )
+                store(x_to, 8 * k, t)
+    elif op == 8:  # exp
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 9:  # log
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), 1.0 / x, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 10:  # sqrt
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), 0.5 / v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 11:  # sin
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), cos(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 12:  # cos
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), -sin(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 13:  # tanh
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), 1.0 - v_ * v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 14:  # erf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), 1.1283791670955126 * exp(-x * x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 15:  # norm_pdf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), -x * v_, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 16:  # norm_cdf
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), norm_pdf(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 17:  # maximum
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), select((x >= y) | (x != x), 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), select((x >= y) | (x != x), 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 18:  # minimum
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), select((x <= y) | (x != x), 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), select((x <= y) | (x != x), 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 21:  # where
+        if x_to != 0:
+            for k in range(vectors):
+                c_ = load(c, k * c_step)
+                t = masked_fma(load(bar, 8 * k), select(c_ != 0.0, 1.0, 0.0), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                c_ = load(c, k * c_step)
+                t = masked_fma(load(bar, 8 * k), select(c_ != 0.0, 0.0, 1.0), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)

@@ -1,0 +1,157 @@
+"""THE table: one row per elementary operation. Everything else is derived from it.
+
+A row gives the value and the partial derivatives as text. Text, because several consumers need it:
+Python recording, ufunc dispatch, the generated kernels, the operations table in the docs, the tests.
+
+Grammar of a rule (checked by ``rules.py`` at import): one Python expression in
+
+``x``, ``y``
+    the operands;
+``v``
+    the value of the row (partials only);
+``c``
+    the value of the row before, which is how ``where`` sees its condition: a ``cond`` row
+    followed by a ``where`` row;
+numbers, ``+ - * /``, unary minus, comparisons, ``&``, ``|``
+    ``&`` and ``|`` combine comparisons;
+``where(condition, a, b)``
+    a where the condition holds, else b; a product with an exactly zero factor is zero in every
+    sweep, so an infinite partial of the branch not taken does no harm;
+functions
+    rows of this table, by name. Partials are made of rows of this table only, so the table is
+    closed under differentiation.
+
+The opcode of a row is its position: append only, or saved programs change their meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+Interval = tuple[float, float]
+
+REALS: Interval = (-inf, inf)
+POSITIVE: Interval = (0.0, inf)
+ORDINARY: Interval = (-700.0, 700.0)
+
+
+@dataclass(frozen=True)
+class Op:
+    """One elementary operation.
+
+    Parameters
+    ----------
+    name
+        Public function where there is one; in capitals, the opcode's name.
+    value, partials
+        Rules, in the grammar above; one partial per operand.
+    ufunc
+        Name of the NumPy ufunc that means the same.
+    dunder
+        Operator method, without its reflected twin.
+    domain
+        Per operand, the open interval where value and partials are smooth enough to be sampled by tests.
+    edge
+        Convention at kinks, ties and domain ends; printed in the documentation.
+    kind
+        ``smooth`` (differentiable operations), ``condition`` (0.0 or 1.0), ``structure`` (rows that
+        only the recorder writes).
+    """
+
+    name: str
+    value: str
+    partials: tuple[str, ...]
+    ufunc: str | None = None
+    dunder: str | None = None
+    domain: tuple[Interval, ...] = (REALS, REALS)
+    edge: str = ""
+    kind: str = "smooth"
+
+    @property
+    def arity(self) -> int:
+        """Number of operands."""
+        return len(self.partials)
+
+
+def _condition(name: str, rule: str, ufunc: str | None = None, dunder: str | None = None, edge: str = "") -> Op:
+    arity = 2 if "y" in rule else 1
+    return Op(name, f"where({rule}, 1.0, 0.0)", ("0.0",) * arity, ufunc, dunder, edge=edge, kind="condition")
+
+
+OPS: tuple[Op, ...] = (
+    Op("input", "x", ("0.0",), kind="structure"),
+    # -------------------- arithmetic --------------------
+    Op("add", "x + y", ("1.0", "1.0"), "add", "__add__"),
+    Op("sub", "x - y", ("1.0", "-1.0"), "subtract", "__sub__"),
+    Op("mul", "x * y", ("y", "x"), "multiply", "__mul__"),
+    Op("div", "x / y", ("1.0 / y", "-v / y"), "divide", "__truediv__", (REALS, POSITIVE), "x/0 is IEEE: inf or NaN"),
+    Op("neg", "-x", ("-1.0",), "negative", "__neg__"),
+    Op(
+        "pow",
+        "pow(x, y)",
+        ("where(y == 0.0, 0.0, y * pow(x, y - 1.0))", "where(x == 0.0, 0.0, v * log(x))"),
+        "power",
+        "__pow__",
+        ((0.0, 1e3), (-30.0, 30.0)),
+        "base partial 0 at exponent 0; exponent partial 0 at base 0, NaN at a negative base",
+    ),
+    Op(
+        "abs",
+        "abs(x)",
+        ("where(x > 0.0, 1.0, where(x < 0.0, -1.0, x * 0.0))",),
+        "absolute",
+        "__abs__",
+        edge="0 at 0",
+    ),
+    # -------------------- exponential, trigonometric --------------------
+    Op("exp", "exp(x)", ("v",), "exp", domain=(ORDINARY,)),
+    Op("log", "log(x)", ("1.0 / x",), "log", domain=(POSITIVE,), edge="log(0) is -inf, log of a negative number NaN"),
+    Op("sqrt", "sqrt(x)", ("0.5 / v",), "sqrt", domain=(POSITIVE,), edge="inf at 0"),
+    Op("sin", "sin(x)", ("cos(x)",), "sin"),
+    Op("cos", "cos(x)", ("-sin(x)",), "cos"),
+    Op("tanh", "tanh(x)", ("1.0 - v * v",), "tanh"),
+    # -------------------- normal distribution --------------------
+    Op("erf", "erf(x)", ("1.1283791670955126 * exp(-x * x)",)),
+    Op("norm_pdf", "norm_pdf(x)", ("-x * v",)),
+    Op("norm_cdf", "norm_cdf(x)", ("norm_pdf(x)",)),
+    # -------------------- kinks and choices --------------------
+    Op(
+        "maximum",
+        "where((x >= y) | (x != x), x, y)",
+        ("where((x >= y) | (x != x), 1.0, 0.0)", "where((x >= y) | (x != x), 0.0, 1.0)"),
+        "maximum",
+        edge="at a tie the whole adjoint goes to x; NaN in either operand is NaN out, and takes the adjoint",
+    ),
+    Op(
+        "minimum",
+        "where((x <= y) | (x != x), x, y)",
+        ("where((x <= y) | (x != x), 1.0, 0.0)", "where((x <= y) | (x != x), 0.0, 1.0)"),
+        "minimum",
+        edge="at a tie the whole adjoint goes to x; NaN in either operand is NaN out, and takes the adjoint",
+    ),
+    Op("stop_gradient", "x", ("0.0",), edge="derivative 0 everywhere, the value follows the scenario"),
+    Op("cond", "x", ("0.0",), kind="structure"),
+    Op(
+        "where",
+        "where(c != 0.0, x, y)",
+        ("where(c != 0.0, 1.0, 0.0)", "where(c != 0.0, 0.0, 1.0)"),
+        edge="derivative of the chosen operand only, whatever the other one's is",
+        kind="structure",
+    ),
+    # -------------------- conditions --------------------
+    _condition("less", "x < y", "less", "__lt__"),
+    _condition("less_equal", "x <= y", "less_equal", "__le__"),
+    _condition("greater", "x > y", "greater", "__gt__"),
+    _condition("greater_equal", "x >= y", "greater_equal", "__ge__"),
+    _condition("equal", "x == y", "equal", "__eq__"),
+    _condition("not_equal", "x != y", "not_equal", "__ne__"),
+    _condition("same", "same(x, y)", edge="the same bits, or both NaN: what a frozen value must stay"),
+    _condition("logical_and", "(x != 0.0) & (y != 0.0)", "logical_and"),
+    _condition("logical_or", "(x != 0.0) | (y != 0.0)", "logical_or"),
+    _condition("logical_not", "x == 0.0", "logical_not"),
+    Op("guard", "x", ("0.0",), kind="structure"),
+)
+
+OPCODE: dict[str, int] = {op.name: code for code, op in enumerate(OPS)}
+BY_NAME: dict[str, Op] = {op.name: op for op in OPS}

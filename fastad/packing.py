@@ -1,0 +1,84 @@
+"""Structures of numbers as flat vectors and back: what the drivers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import NestingError, ShapeError
+from .structure import Spec, flatten, is_active, is_number, leaf_shapes
+
+Vector = NDArray[np.float64]
+
+
+class Packing:
+    """Leaves of a structure laid out one after the other, each in C order."""
+
+    def __init__(self, spec: Spec, shapes: list[tuple[int, ...]]) -> None:
+        self.spec = spec
+        self.shapes = shapes
+        self.sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        self.ends = np.cumsum([0, *self.sizes])
+
+    @classmethod
+    def of(cls, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> tuple[Packing, Vector]:
+        """Return the layout of a structure of numbers, and its numbers as one vector of float64."""
+        leaves, spec = flatten(structure, is_leaf)
+        return cls(spec, leaf_shapes(leaves)), pack(leaves)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(self.ends[-1])
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Name of every element, such as ``vols[3]``."""
+        names = []
+        for path, shape in zip(self.spec.paths(prefix), self.shapes):
+            names += [path + "".join(f"[{i}]" for i in at) for at in np.ndindex(shape)] if shape else [path]
+        return names
+
+    def unpack(self, vector: NDArray[Any], *, keep_static: bool = False) -> Any:
+        """Return the structure of a vector of elements, or of an array whose last axis they are."""
+        lead = vector.shape[:-1]
+        leaves = [vector[..., i:j].reshape(lead + s) for i, j, s in zip(self.ends, self.ends[1:], self.shapes)]
+        return self.spec.unflatten([_scalar(leaf) for leaf in leaves], keep_static=keep_static)
+
+    def matches(self, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> Vector:
+        """Return the numbers of a structure of this layout; raise ShapeError for another one."""
+        other, vector = Packing.of(structure, is_leaf)
+        if other.spec.key() != self.spec.key() or other.shapes != self.shapes:
+            raise ShapeError(f"expected a structure like {self.describe()}, got {other.describe()}")
+        return vector
+
+    def describe(self) -> str:
+        """Return a short text of the structure with shapes at its leaves."""
+        return str(self.spec.unflatten([f"float{list(shape)}" if shape else "float" for shape in self.shapes]))
+
+
+def _scalar(array: NDArray[Any]) -> Any:
+    return float(array) if array.ndim == 0 else array
+
+
+def pack(leaves: list[Any]) -> Vector:
+    """Return numbers and arrays as one vector."""
+    for leaf in leaves:
+        if is_active(leaf):
+            raise NestingError(
+                "an active value reached a call that takes numbers: transforms and Programs do not nest yet; "
+                "pass fad.value(x) if no derivative should flow through"
+            )
+    return np.concatenate([np.empty(0), *(np.asarray(leaf, dtype=np.float64).ravel() for leaf in leaves)])
+
+
+def nest(outputs: Packing, inputs: Packing, derivative: NDArray[Any]) -> Any:
+    """Return ``derivative[..., output, input]`` as the outputs' structure with the inputs' at each leaf."""
+    lead = derivative.shape[:-2]
+    leaves = []
+    for i, j, shape in zip(outputs.ends, outputs.ends[1:], outputs.shapes):
+        block = derivative[..., i:j, :].reshape(*lead, *shape, inputs.size)
+        leaves.append(inputs.unpack(block))
+    return outputs.spec.unflatten(leaves, keep_static=False)

@@ -1,0 +1,178 @@
+"""From a recording to what the batch kernel runs: forward rows, reverse rows, uniform values.
+
+A plan depends on which inputs vary from scenario to scenario and which are differentiated, not on their
+values. Its passes, in order: rows that no output or guard needs are dropped; rows that no varying input
+reaches are *uniform*, computed once per call, and their adjoints swept once per group of scenarios; equal
+passive operands share one vector; each output gets a reverse pass over its own cone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import passes
+from ..ops import OPCODE
+from .recording import Recording
+
+_INPUT, _COND, _WHERE, _GUARD = (OPCODE[name] for name in ("input", "cond", "where", "guard"))
+Index = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Arrays for ``kernels.batch.run_groups``; the encodings are described there."""
+
+    forward: tuple[NDArray[np.uint8], Index, Index, Index, Index]
+    reverse: tuple[
+        NDArray[np.int64], NDArray[np.uint8], Index, Index, Index, Index, Index, Index, Index, NDArray[np.uint8]
+    ]
+    outputs: tuple[Index, Index, Index]
+    input_slots: Index
+    uniform_rows: Index
+    constants: NDArray[np.float64]
+    active_uniform_rows: Index
+    u_arg0: Index
+    u_arg1: Index
+    n_slots: int
+    n_adjoint_slots: int
+
+
+def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
+    """Make the plan for these varying and differentiated inputs (a flag per input element)."""
+    r = recording
+    n_rows, n_inputs = r.opcode.size, r.n_inputs
+    needed = np.zeros(n_rows, np.bool_)
+    needed[r.output_rows[r.output_rows >= 0]] = True
+    passes.mark_needed(r.opcode, r.arg0, r.arg1, needed)
+    varying = np.zeros(n_rows, np.bool_)
+    varying[:n_inputs] = varying_inputs
+    passes.mark_varying(r.opcode, r.arg0, r.arg1, varying)
+    active = np.zeros(n_rows, np.bool_)
+    active[:n_inputs] = wrt
+    partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)
+    passes.mark_differentiated(r.opcode, r.arg0, r.arg1, *partials, active)
+    needed[:n_inputs] |= wrt  # so that an input the result ignores has an adjoint of zero
+
+    is_cond, is_guard = r.opcode == _COND, r.opcode == _GUARD
+    slot, n_slots = _number(needed & varying & ~is_cond & ~is_guard)
+    uniform_slot, n_uniform = _number(needed & ~varying)
+    adjoint_slot, n_adjoint_slots = _number(needed & varying & active)
+    active_uniform_slot, _ = _number(needed & ~varying & active)
+
+    references, constants = _references(r, needed & varying, slot, uniform_slot, n_uniform)
+    a, b, c = references
+    rows = np.flatnonzero(needed & varying & (r.opcode != _INPUT) & ~is_cond).astype(np.int32)
+    out, second = slot[rows], b[rows]
+    guards = is_guard[rows]
+    out[guards] = np.searchsorted(r.guard_rows, rows[guards])
+    second[guards] = r.value[rows[guards]].astype(np.int32)
+    forward = (r.opcode[rows], out, a[rows], second, c[rows])
+
+    streams, seeds, targets = [], [], []
+    for output in r.output_rows:
+        stream, reached = _reverse_stream(r, output, active, varying, adjoint_slot, active_uniform_slot)
+        streams.append(stream)
+        seeds.append(_target(output, active, varying, adjoint_slot, active_uniform_slot))
+        inputs = np.flatnonzero(wrt)
+        t = np.where(varying[inputs], adjoint_slot[inputs] + 1, ~active_uniform_slot[inputs])
+        t[varying[inputs] & ~reached[inputs]] = 0
+        targets.append(t)
+    stream_rows = np.concatenate([s[0] for s in streams])
+    reverse = (
+        np.cumsum([0] + [s[0].size for s in streams]),
+        r.opcode[stream_rows],
+        slot[stream_rows],
+        a[stream_rows],
+        b[stream_rows],
+        c[stream_rows],
+        adjoint_slot[stream_rows],
+        *(np.concatenate([s[i] for s in streams]) for i in (1, 2, 3)),
+    )
+    uniform_values = _output_references(r, varying, slot, uniform_slot, n_uniform + constants.size)
+    active_uniform = np.flatnonzero(active_uniform_slot >= 0).astype(np.int32)
+    return Plan(
+        forward=forward,
+        reverse=reverse,
+        outputs=(
+            uniform_values,
+            np.array(seeds, np.int32),
+            np.array(targets, np.int32).reshape(r.output_rows.size, -1),
+        ),
+        input_slots=slot[:n_inputs],
+        uniform_rows=np.flatnonzero(uniform_slot >= 0).astype(np.int32),
+        constants=np.concatenate([constants, r.output_constants]),
+        active_uniform_rows=active_uniform,
+        u_arg0=_renumber(r.arg0[active_uniform], active_uniform_slot),
+        u_arg1=_renumber(r.arg1[active_uniform], active_uniform_slot),
+        n_slots=n_slots,
+        n_adjoint_slots=n_adjoint_slots,
+    )
+
+
+def _number(mask: NDArray[np.bool_]) -> tuple[Index, int]:
+    out = np.empty(mask.size, np.int32)
+    return out, passes.number(mask, out)
+
+
+def _renumber(args: Index, slots: Index) -> Index:
+    return np.where(args >= 0, slots[args], -1).astype(np.int32)
+
+
+def _references(
+    r: Recording, rows: NDArray[np.bool_], slot: Index, uniform_slot: Index, n_uniform: int
+) -> tuple[tuple[Index, Index, Index], NDArray[np.float64]]:
+    """Operand references (a, b, c) of every row, and the distinct passive operands of the given rows."""
+    passive = [rows & (arg < 0) for arg in (r.arg0, r.arg1)]
+    numbers = np.concatenate([r.partial0[passive[0]], r.partial1[passive[1]]])
+    distinct, which = np.unique(numbers.view(np.int64), return_inverse=True)  # by bits: -0.0 is not 0.0
+    reference = np.where(slot >= 0, slot, ~uniform_slot).astype(np.int32)
+    conditions = np.flatnonzero(r.opcode == _COND)
+    reference[conditions] = reference[r.arg0[conditions]]  # a COND row repeats its condition: no copy
+    operands = []
+    for arg, mask, part in zip((r.arg0, r.arg1), passive, np.split(which, [passive[0].sum()])):
+        refs = np.where(arg >= 0, reference[arg], -1).astype(np.int32)
+        refs[mask] = ~(n_uniform + part)
+        operands.append(refs)
+    third = np.full(r.opcode.size, -1, np.int32)
+    choices = np.flatnonzero(r.opcode == _WHERE)
+    third[choices] = reference[choices - 1]
+    return (operands[0], operands[1], third), distinct.view(np.float64)
+
+
+def _reverse_stream(
+    r: Recording,
+    output: int,
+    active: NDArray[np.bool_],
+    varying: NDArray[np.bool_],
+    adjoint_slot: Index,
+    uniform: Index,
+) -> tuple[tuple[Index, Index, Index, NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Rows, targets of x and y, and first-write bits of one output's reverse pass; and the rows reached."""
+    reached = np.zeros(r.opcode.size, np.bool_)
+    if output < 0 or not active[output]:
+        empty = np.empty(0, np.int32)
+        return (empty, empty, empty, np.empty(0, np.uint8)), reached
+    rows, to_x, to_y = (np.empty(output + 1, np.int32) for _ in range(3))
+    first = np.empty(output + 1, np.uint8)
+    partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)
+    count = passes.reverse_stream(
+        output, r.opcode, r.arg0, r.arg1, *partials, active, varying, adjoint_slot, uniform, reached, rows, to_x, to_y, first
+    )  # fmt: skip
+    return (rows[:count].copy(), to_x[:count].copy(), to_y[:count].copy(), first[:count].copy()), reached
+
+
+def _target(output: int, active: NDArray[np.bool_], varying: NDArray[np.bool_], adjoint: Index, uniform: Index) -> int:
+    if output < 0 or not active[output]:
+        return 0
+    return int(adjoint[output] + 1 if varying[output] else ~uniform[output])
+
+
+def _output_references(r: Recording, varying: NDArray[np.bool_], slot: Index, uniform_slot: Index, first: int) -> Index:
+    """Where the values of the outputs stand; constants come behind the other uniform values."""
+    references = np.where(varying[r.output_rows], slot[r.output_rows], ~uniform_slot[r.output_rows])
+    constant = r.output_rows < 0
+    references[constant] = ~(first + np.flatnonzero(constant))
+    return references.astype(np.int32)

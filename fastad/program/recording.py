@@ -1,0 +1,110 @@
+"""One run of a function as rows that can be replayed: columns, inputs, outputs, guards."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DivergenceError
+from ..kernels import rows as kernels
+from ..packing import Packing, Vector
+from ..record.context import Outputs, activate, call
+from ..record.tape import Tape
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where in the source a guard was decided, and how."""
+
+    file: str
+    line: int
+    outcome: bool
+    in_builtin: bool
+
+    def __str__(self) -> str:
+        text = linecache.getline(self.file, self.line).strip()
+        quoted = f" `{text}`" if text else ""
+        return f"{self.file}:{self.line}{quoted} (recorded as {self.outcome})"
+
+    @property
+    def remedy(self) -> str:
+        """What to write instead, where the comparison was made by a builtin."""
+        text = linecache.getline(self.file, self.line)
+        for builtin, remedy in (("max(", "fad.maximum"), ("min(", "fad.minimum")):
+            if self.in_builtin and builtin in text:
+                return f"; write {remedy} instead of the builtin {builtin[:-1]}, which branches"
+        return "; write the choice as data with fad.where, fad.maximum or fad.minimum"
+
+
+class Recording:
+    """Columns of one recording. Inputs are rows 0 to n_inputs - 1, in the order of the packing."""
+
+    def __init__(self, tape: Tape, inputs: Packing, outputs: Outputs) -> None:
+        self.inputs = inputs
+        self.outputs = outputs.packing
+        self.n_inputs = inputs.size
+        self.opcode = tape.opcode.copy()
+        self.arg0 = tape.arg0.copy()
+        self.arg1 = tape.arg1.copy()
+        self.partial0 = tape.partial0.copy()
+        self.partial1 = tape.partial1.copy()
+        self.value = tape.value.copy()
+        self.output_rows = outputs.rows
+        self.output_constants = np.where(outputs.rows < 0, outputs.values, 0.0)
+        self.guard_rows = np.array(tape._guard_rows, np.int32)
+        self.sites = [
+            _site(code, at, bool(self.value[row])) for (code, at), row in zip(tape._guard_sites, self.guard_rows)
+        ]
+        self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
+
+    @classmethod
+    def record(cls, f: Callable[..., Any], inputs: Packing, vector: Vector, to_args: Callable[[Any], Any]) -> Recording:
+        """Run f at these inputs; ``to_args`` makes its arguments from the structure of actives."""
+        tape = Tape()
+        tape._freezing_guards = True
+        result = call(tape, f, to_args(activate(tape, inputs, vector)), {})
+        return cls(tape, inputs, Outputs(tape, result))
+
+    def __len__(self) -> int:
+        return self.opcode.size
+
+    def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> tuple[Vector, Vector, Vector, int]:
+        """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
+        values = np.empty(self.opcode.size)
+        values[: self.n_inputs] = vector
+        partial0, partial1 = np.zeros_like(values), np.zeros_like(values)
+        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
+        chosen = self._all_rows if rows is None else rows
+        failed = kernels.replay_point(*columns, chosen, values, partial0, partial1)
+        return values, partial0, partial1, failed
+
+    def output_values(self, values: Vector) -> Vector:
+        """Outputs among the values of all rows."""
+        return np.where(self.output_rows >= 0, values[self.output_rows], self.output_constants)
+
+    def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:
+        """Return the error for scenarios that decide the guard at a row differently."""
+        site = self.sites[int(np.searchsorted(self.guard_rows, row))]
+        who = "these arguments decide" if scenarios is None else f"{_listed(scenarios)} decide"
+        return DivergenceError(f"{who} a recorded comparison differently: {site}{site.remedy}")
+
+
+def _listed(scenarios: NDArray[np.int64]) -> str:
+    shown = ", ".join(str(s) for s in scenarios[:8])
+    more = f" and {scenarios.size - 8} more" if scenarios.size > 8 else ""
+    return f"scenario{'s' if scenarios.size > 1 else ''} {shown}{more}"
+
+
+def _site(code: Any, at: int, outcome: bool) -> Site:
+    """Resolve a code object and an instruction offset; a CALL there means that a builtin compared."""
+    import dis
+
+    positions = list(code.co_positions())
+    line = positions[at // 2][0] if at >= 0 else code.co_firstlineno
+    instruction = dis.opname[code.co_code[at]] if at >= 0 else ""
+    return Site(code.co_filename, line or code.co_firstlineno, outcome, "CALL" in instruction)

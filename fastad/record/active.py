@@ -1,0 +1,295 @@
+"""The overloaded scalar. Recording is the only hot Python, so the operators are made from one template.
+
+Each operator computes its value, stages five numbers and returns; a kernel computes the partials when the
+stage is flushed. Values of anything beyond plain arithmetic come from the compiled rule of the table, so
+that recording, replay and njit give the same bits.
+"""
+
+from __future__ import annotations
+
+import ast
+import numbers
+from typing import Any
+
+import numpy as np
+
+from ..errors import TapeError
+from ..kernels import lazy
+from ..ops import BY_NAME, OPCODE, OPS, Op
+from .condition import Condition
+from .dispatch import array_function, array_ufunc
+from .storage import Storage
+
+_NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+_NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
+_SAME = OPCODE["same"]
+
+
+class Active:
+    """Scalar that records every operation on it.
+
+    Attributes
+    ----------
+    value : float
+        The number. While recording for replay, reading it leaves an equality guard, so that a number frozen
+        into a recording cannot be stale when it is replayed.
+    index : int
+        Row of the tape.
+    tape : Tape
+        Where it is recorded.
+
+    Notes
+    -----
+    Comparisons give a `Condition`, whose truth is a guard. Actives are unhashable, since equality is data;
+    ``copy`` and ``deepcopy`` return the same object. Not registered as ``numbers.Real``, because code that
+    asks for one goes on to call ``float``.
+    """
+
+    __slots__ = ("_value", "index", "tape")
+    __hash__ = None  # type: ignore[assignment]
+
+    _value: float
+    index: int
+    tape: Storage
+
+    def __init__(self) -> None:
+        raise TypeError("actives come from tape.input(...) or from a function being differentiated")
+
+    @classmethod
+    def _make(cls, value: float, index: int, tape: Storage) -> Active:
+        active = object.__new__(cls)
+        active._value = value
+        active.index = index
+        active.tape = tape
+        return active
+
+    @property
+    def value(self) -> float:
+        """The number; leaves an equality guard while recording for replay."""
+        if self.tape._freezing_guards:
+            self._freeze()
+        return self._value
+
+    def _freeze(self) -> None:
+        """Guard that a replay sees this very number (NaN and the sign of zero included)."""
+        import sys
+
+        condition = Condition(self.tape, _SAME, self.index, -1, self._value, True)
+        self.tape._append_guard(condition._rows(), True, sys._getframe(1))
+
+    def _rows(self) -> int:
+        return self.index
+
+    def _plain(self) -> float:
+        return self._value
+
+    # -------------------- what a float has and an Active refuses --------------------
+
+    def __float__(self) -> float:
+        raise TypeError(_NO_FLOAT)
+
+    def __int__(self) -> int:
+        raise TypeError(_NO_FLOAT)
+
+    def __index__(self) -> int:
+        raise TypeError(_NO_FLOAT)
+
+    def __complex__(self) -> complex:
+        raise TypeError(_NO_FLOAT)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError(_NO_ARRAY)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an Active cannot be pickled without its tape; pickle the Program instead")
+
+    # -------------------- the rest of a number --------------------
+
+    def __bool__(self) -> bool:
+        return bool(self != 0.0)
+
+    def __pos__(self) -> Active:
+        return self
+
+    def __copy__(self) -> Active:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Active:
+        return self
+
+    def __format__(self, spec: str) -> str:
+        return format(self._value, spec)
+
+    def __repr__(self) -> str:
+        return f"Active({self._value!r})"
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+
+def passive_float(value: Any) -> Any:
+    """Return a real number or a 0-d array as a float, NotImplemented for anything else."""
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, np.bool_) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiub"
+    ):
+        return float(value)
+    return NotImplemented
+
+
+def two_tapes(a: Storage, b: Storage) -> TapeError:
+    """Return the error for values of two tapes meeting in one operation."""
+    return TapeError(f"values of two tapes in one operation: {a!r} and {b!r}; use one tape, or fad.value(x) to freeze")
+
+
+# -------------------- operators from the table --------------------
+
+_TEMPLATE_BINARY = """
+def {name}(self, other):
+    tape = self.tape
+    row = tape._next
+    i = self.index
+    if type(other) is Active:
+        if other.tape is not tape:
+            raise two_tapes(tape, other.tape)
+        j = other.index
+        y = other._value
+        passive = 0.0
+    else:
+        j = -1
+        y = passive = other if type(other) is float else passive_float(other)
+        if y is NotImplemented:
+            return NotImplemented
+    if i >= row or j >= row or row >= tape._limit:
+        tape._check(i, j)
+    x = self._value
+    value = {value}
+    tape._next = row + 1
+    tape._stage += ({code}, i, j, passive, value)
+    active = new(Active)
+    active._value = value
+    active.index = row
+    active.tape = tape
+    return active
+"""
+
+_TEMPLATE_REFLECTED = """
+def {name}(self, other):
+    tape = self.tape
+    row = tape._next
+    j = self.index
+    x = other if type(other) is float else passive_float(other)
+    if x is NotImplemented:
+        return NotImplemented
+    if j >= row or row >= tape._limit:
+        tape._check(j, -1)
+    y = self._value
+    value = {value}
+    tape._next = row + 1
+    tape._stage += ({code}, -1, j, x, value)
+    active = new(Active)
+    active._value = value
+    active.index = row
+    active.tape = tape
+    return active
+"""
+
+_TEMPLATE_UNARY = """
+def {name}(self):
+    tape = self.tape
+    row = tape._next
+    i = self.index
+    if i >= row or row >= tape._limit:
+        tape._check(i, -1)
+    x = self._value
+    value = {value}
+    tape._next = row + 1
+    tape._stage += ({code}, i, -1, 0.0, value)
+    active = new(Active)
+    active._value = value
+    active.index = row
+    active.tape = tape
+    return active
+"""
+
+_TEMPLATE_COMPARISON = """
+def {name}(self, other):
+    tape = self.tape
+    if type(other) is Active:
+        if other.tape is not tape:
+            raise two_tapes(tape, other.tape)
+        return Condition(tape, {code}, self.index, other.index, 0.0, self._value {symbol} other._value)
+    y = other if type(other) is float else passive_float(other)
+    if y is NotImplemented:
+        return NotImplemented
+    return Condition(tape, {code}, self.index, -1, y, self._value {symbol} y)
+"""
+
+_SYMBOLS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!="}
+_NAMESPACE = {
+    "Active": Active,
+    "Condition": Condition,
+    "new": object.__new__,
+    "passive_float": passive_float,
+    "two_tapes": two_tapes,
+    "scalar_value": lazy.scalar_value,
+}
+
+
+def _python_value(op: Op) -> str:
+    """Expression for the value in Python: the rule itself where Python computes the same bits."""
+    plain = ast.Expression | ast.BinOp | ast.UnaryOp | ast.Name | ast.Load | ast.Add | ast.Sub | ast.Mult | ast.USub
+    if all(isinstance(node, plain) for node in ast.walk(ast.parse(op.value, mode="eval"))):
+        return op.value
+    compiled = f"scalar_value({OPCODE[op.name]}, x, {'y' if op.arity == 2 else '0.0'})"
+    # x / 0.0 raises in Python and is inf or NaN in the rule; every other quotient has the same bits.
+    return f"x / y if y else {compiled}" if op.name == "div" else compiled
+
+
+def _define(template: str, name: str, **fields: object) -> Any:
+    namespace: dict[str, Any] = {}
+    exec(template.format(name=name, **fields), _NAMESPACE, namespace)
+    return namespace[name]
+
+
+def recorder(op: Op) -> Any:
+    """Return the function that records a unary or binary operation whose first operand is active."""
+    template = _TEMPLATE_BINARY if op.arity == 2 else _TEMPLATE_UNARY
+    return _define(template, op.dunder or op.name, code=OPCODE[op.name], value=_python_value(op))
+
+
+def reflected_recorder(op: Op) -> Any:
+    """Return the function that records a binary operation of a passive and an active operand."""
+    name = f"__r{op.dunder.strip('_')}__" if op.dunder else op.name
+    return _define(_TEMPLATE_REFLECTED, name, code=OPCODE[op.name], value=_python_value(op))
+
+
+RECORDERS: dict[str, Any] = {op.name: recorder(op) for op in OPS if op.kind == "smooth"}
+REFLECTED: dict[str, Any] = {op.name: reflected_recorder(op) for op in OPS if op.kind == "smooth" and op.arity == 2}
+
+for _op in OPS:
+    if _op.dunder in _SYMBOLS:
+        _method = _define(_TEMPLATE_COMPARISON, _op.dunder, code=OPCODE[_op.name], symbol=_SYMBOLS[_op.dunder])
+        setattr(Active, _op.dunder, _method)
+    elif _op.dunder:
+        setattr(Active, _op.dunder, RECORDERS[_op.name])
+        if _op.arity == 2:
+            setattr(Active, f"__r{_op.dunder.strip('_')}__", REFLECTED[_op.name])
+
+
+# -------------------- special cases --------------------
+# x ** 2 is a product: exact, and 20 times cheaper than pow in a replay.
+
+
+def _pow(self: Active, exponent: Any, modulo: None = None) -> Any:
+    if type(exponent) in (int, float) and exponent == 2:
+        return RECORDERS["mul"](self, self)
+    return RECORDERS["pow"](self, exponent)
+
+
+Active.__pow__ = _pow  # type: ignore[attr-defined]
+assert BY_NAME["pow"].dunder == "__pow__"

@@ -1,0 +1,328 @@
+"""n-d arrays of actives: a value and a row per element, -1 where the element is passive.
+
+An element that depends on no input is a plain number: indexing returns a float for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError
+from ..kernels import elementwise as kernels
+from ..ops import OPCODE, OPS
+from .active import Active, two_tapes
+from .condition import Condition, ConditionArray
+from .dispatch import array_function, array_ufunc
+from .storage import Storage
+
+_SAME = OPCODE["same"]
+_ADD = OPCODE["add"]
+
+
+class ActiveArray:
+    """Array of actives with NumPy's indexing, views and broadcasting.
+
+    Attributes
+    ----------
+    value : ndarray
+        Read-only view of the numbers; reading it while recording for replay leaves an equality guard for
+        every active element.
+    index : ndarray
+        Read-only view of the rows (int32), -1 for passive elements.
+    tape : Tape
+        Where the elements are recorded.
+    """
+
+    __slots__ = ("_index", "_value", "tape")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: NDArray[np.float64], index: NDArray[np.int32], tape: Storage) -> None:
+        self._value = value
+        self._index = index
+        self.tape = tape
+
+    # -------------------- views --------------------
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """The numbers, read-only."""
+        if self.tape._freezing_guards:
+            frame = sys._getframe(1)
+            for row, number in zip(self._index.ravel().tolist(), self._value.ravel().tolist()):
+                if row >= 0:
+                    condition = Condition(self.tape, _SAME, row, -1, number, True)
+                    self.tape._append_guard(condition._rows(), True, frame)
+        return _read_only(self._value)
+
+    @property
+    def index(self) -> NDArray[np.int32]:
+        """The rows, read-only."""
+        return _read_only(self._index)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape, as in NumPy."""
+        return self._value.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._value.size
+
+    @property
+    def T(self) -> ActiveArray:
+        """Transposed view."""
+        return ActiveArray(self._value.T, self._index.T, self.tape)
+
+    def reshape(self, *shape: Any) -> ActiveArray:
+        """View with another shape where NumPy gives one, else a copy."""
+        return ActiveArray(self._value.reshape(*shape), self._index.reshape(*shape), self.tape)
+
+    def ravel(self) -> ActiveArray:
+        """View with one axis where NumPy gives one, else a copy."""
+        return self.reshape(-1)
+
+    def copy(self) -> ActiveArray:
+        """Array with elements of its own; the rows are the same."""
+        return ActiveArray(self._value.copy(), self._index.copy(), self.tape)
+
+    def _rows(self) -> NDArray[np.int32]:
+        return self._index
+
+    def _plain(self) -> NDArray[np.float64]:
+        return self._value.copy()
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.ndim != 1:
+            return (self[i] for i in range(len(self)))
+        return map(self._element, self._value.tolist(), self._index.tolist())
+
+    def _element(self, value: float, row: int) -> Any:
+        return Active._make(value, row, self.tape) if row >= 0 else value
+
+    def __getitem__(self, key: Any) -> Any:
+        key = _passive_key(key)
+        value = self._value[key]
+        if isinstance(value, np.ndarray):
+            return ActiveArray(value, self._index[key], self.tape)
+        return self._element(float(value), int(self._index[key]))
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        value, index, tape = operand(item)
+        if tape is not None and tape is not self.tape:
+            raise two_tapes(self.tape, tape)
+        key = _passive_key(key)
+        self._value[key] = value
+        self._index[key] = index
+
+    # -------------------- arithmetic --------------------
+
+    def sum(self, axis: int | None = None) -> Any:
+        """Sum over all elements or along an axis, added in C order."""
+        if axis is None:
+            return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
+        value, index = np.moveaxis(self._value, axis, -1), np.moveaxis(self._index, axis, -1)
+        total = ActiveArray(np.zeros(value.shape[:-1]), np.full(value.shape[:-1], -1, np.int32), self.tape)
+        for at in np.ndindex(value.shape[:-1]):
+            total[at] = self._element(*self.tape._append_sum(index[at], value[at]))
+        return total[()]
+
+    def mean(self, axis: int | None = None) -> Any:
+        """Sum divided by the number of elements."""
+        return self.sum(axis) / (self.size if axis is None else self.shape[axis])
+
+    def __float__(self) -> float:
+        raise TypeError("an ActiveArray has no float value; use fad.value(a) to freeze it")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise TypeError(
+            "an ActiveArray cannot become a float array: its rows would be lost; use fad.value(a) to freeze it, "
+            "or assign into fad.zeros(shape, like=a)"
+        )
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an ActiveArray cannot be pickled without its tape; pickle the Program instead")
+
+    def __copy__(self) -> ActiveArray:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> ActiveArray:
+        return self.copy()
+
+    def __repr__(self) -> str:
+        return f"ActiveArray({np.array2string(self._value, separator=', ')})"
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return array_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+    def __pos__(self) -> ActiveArray:
+        return self
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _passive_key(key: Any) -> Any:
+    """A mask of conditions as booleans, with a guard for each: the shape of the result depends on them."""
+    return key._guarded() if isinstance(key, ConditionArray) else key
+
+
+def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
+    """Values, rows and tape of an operand; passive ones have rows -1 and no tape."""
+    if isinstance(x, ActiveArray):
+        return x._value, x._index, x.tape
+    if isinstance(x, Active):
+        return np.array(x._value), np.array(x.index, np.int32), x.tape
+    if isinstance(x, list | tuple):
+        x = array(x)
+        return operand(x)
+    values = np.asarray(x)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"expected real numbers, got {values.dtype} ({type(x).__name__})")
+    return values.astype(np.float64), np.full(values.shape, -1, np.int32), None
+
+
+def elementwise(code: int, *operands: Any) -> Any:
+    """Apply an operation of the table with broadcasting; passive elements leave no row."""
+    parts = [operand(x) for x in operands]
+    tape = common_tape(parts)
+    if len(parts) == 1:
+        parts.append((np.zeros(()), np.full((), -1, np.int32), None))
+    shape = np.broadcast_shapes(*(value.shape for value, _, _ in parts))
+    x, y = (np.broadcast_to(value, shape).ravel() for value, _, _ in parts)
+    i, j = (np.broadcast_to(index, shape).ravel() for _, index, _ in parts)
+    if tape is None:
+        out = kernels.evaluate(code, x, y).reshape(shape)
+        return out if shape else float(out)
+    if OPS[code].kind == "condition":
+        return _conditions(tape, code, i, x, j, y, shape)
+    active = (i >= 0) | (j >= 0)
+    value, index = np.empty(x.size), np.full(x.size, -1, np.int32)
+    if not active.all():
+        value[~active] = kernels.evaluate(code, x[~active], y[~active])
+    start = tape._append_elementwise(code, i[active], x[active], j[active], y[active])
+    count = int(active.sum())
+    value[active] = tape._columns["value"][start : start + count]
+    index[active] = np.arange(start, start + count, dtype=np.int32)
+    result = ActiveArray(value.reshape(shape), index.reshape(shape), tape)
+    return result if shape else result[()]
+
+
+def _conditions(
+    tape: Storage, code: int, i: NDArray[Any], x: NDArray[Any], j: NDArray[Any], y: NDArray[Any], shape: tuple[int, ...]
+) -> ConditionArray:
+    start = tape._append_elementwise(code, i, x, j, y)
+    outcome = tape._columns["value"][start : start + x.size] != 0.0
+    index = np.arange(start, start + x.size, dtype=np.int32)
+    return ConditionArray(tape, index.reshape(shape), outcome.reshape(shape))
+
+
+def common_tape(parts: list[tuple[Any, NDArray[np.int32], Storage | None]]) -> Storage | None:
+    """Return the tape of the operands, None when all are passive; checks that rows are still there."""
+    tape: Storage | None = None
+    for _, index, other in parts:
+        if other is None:
+            continue
+        if tape is not None and other is not tape:
+            raise two_tapes(tape, other)
+        tape = other
+        tape._check_operands(int(index.max(initial=-1)))
+    return tape
+
+
+# -------------------- making arrays --------------------
+
+
+def array(x: Any) -> Any:
+    """Return an array of nested sequences of actives and numbers: active if an element is, else float64.
+
+    Raises
+    ------
+    ShapeError
+        The sequences are ragged.
+    """
+    if isinstance(x, ActiveArray):
+        return x.copy()
+    if isinstance(x, np.ndarray) or not isinstance(x, list | tuple):
+        return np.array(x, dtype=np.float64) if not isinstance(x, Active) else stack([x])[0]
+    return stack([array(item) if isinstance(item, list | tuple) else item for item in x])
+
+
+def stack(items: Any) -> Any:
+    """Return the items (actives, numbers or arrays of one shape) along a new leading axis."""
+    parts = [operand(item) for item in items]
+    if len({value.shape for value, _, _ in parts}) > 1:
+        raise ShapeError(f"items of different shapes: {[value.shape for value, _, _ in parts]}")
+    value = np.array([value for value, _, _ in parts], dtype=np.float64)
+    tape = common_tape(parts)
+    if tape is None:
+        return value
+    return ActiveArray(value, np.array([index for _, index, _ in parts], dtype=np.int32), tape)
+
+
+def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
+    """Return zeros that actives can be assigned into, on the tape of ``like``; a float array if it is passive."""
+    tape = getattr(like, "tape", None)
+    if tape is None:
+        return np.zeros(shape)
+    return ActiveArray(np.zeros(shape), np.full(shape, -1, np.int32), tape)
+
+
+# -------------------- operators from the table --------------------
+
+
+def _supported(other: Any) -> bool:
+    return isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int)
+
+
+def _operator(code: int, reflected: bool = False) -> Any:
+    def method(self: ActiveArray, other: Any) -> Any:
+        if not _supported(other):
+            return NotImplemented
+        return elementwise(code, other, self) if reflected else elementwise(code, self, other)
+
+    return method
+
+
+def _unary_operator(code: int) -> Any:
+    return lambda self: elementwise(code, self)
+
+
+for _code, _op in enumerate(OPS):
+    if _op.dunder and _op.arity == 1:
+        setattr(ActiveArray, _op.dunder, _unary_operator(_code))
+    elif _op.dunder:
+        setattr(ActiveArray, _op.dunder, _operator(_code))
+        if _op.kind == "smooth":
+            setattr(ActiveArray, f"__r{_op.dunder.strip('_')}__", _operator(_code, reflected=True))
+
+
+# x ** 2 is a product, as for scalars.
+
+
+def _pow(self: ActiveArray, exponent: Any) -> Any:
+    if type(exponent) in (int, float) and exponent == 2:
+        return elementwise(OPCODE["mul"], self, self)
+    return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
+
+
+ActiveArray.__pow__ = _pow  # type: ignore[attr-defined]

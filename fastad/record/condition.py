@@ -1,0 +1,182 @@
+"""Results of comparing actives: data for ``where``, and a guard where their truth is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TapeError
+from ..ops import OPCODE
+from .dispatch import array_function
+from .storage import Storage
+
+_AND, _OR, _NOT = OPCODE["logical_and"], OPCODE["logical_or"], OPCODE["logical_not"]
+
+
+class Condition:
+    """Comparison of two scalars, at least one of them active.
+
+    Only its truth (``if``, ``while``, ``and``, ``or``, ``not``, ``bool``) records a guard: a row that a replay
+    compares. ``&``, ``|``, ``~`` combine conditions without one, and `fastad.where` takes it as data.
+    """
+
+    __slots__ = ("_arg0", "_arg1", "_code", "_passive", "_row", "outcome", "tape")
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
+
+    def __init__(self, tape: Storage, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> None:
+        self.tape = tape
+        self.outcome = outcome
+        self._code = code
+        self._arg0 = arg0
+        self._arg1 = arg1
+        self._passive = passive
+        self._row = -1
+
+    def _rows(self) -> int:
+        """Row of the condition, recorded when it is first needed."""
+        if not 0 <= self._row < self.tape._next:
+            self.tape._check_operands(self._arg0, self._arg1)
+            value = float(self.outcome)
+            self._row = self.tape._append_staged(self._code, self._arg0, self._arg1, self._passive, value)
+        return self._row
+
+    def __bool__(self) -> bool:
+        if self.tape._guards:
+            self.tape._append_guard(self._rows(), self.outcome, sys._getframe(1))
+        return self.outcome
+
+    def _combine(self, other: Any, code: int, outcome: bool) -> Condition:
+        if other.tape is not self.tape:
+            raise TapeError(f"conditions of two tapes in one operation: {self.tape!r} and {other.tape!r}")
+        return Condition(self.tape, code, self._rows(), other._rows(), 0.0, outcome)
+
+    def __and__(self, other: Any) -> Any:
+        if isinstance(other, bool | np.bool_):
+            return self if other else False
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return self._combine(other, _AND, self.outcome and other.outcome)
+
+    def __or__(self, other: Any) -> Any:
+        if isinstance(other, bool | np.bool_):
+            return True if other else self
+        if not isinstance(other, Condition):
+            return NotImplemented
+        return self._combine(other, _OR, self.outcome or other.outcome)
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __invert__(self) -> Condition:
+        return Condition(self.tape, _NOT, self._rows(), -1, 0.0, not self.outcome)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"Condition({self.outcome})"
+
+
+class ConditionArray:
+    """Elementwise comparison of arrays, at least one of them active; its rows are recorded at once.
+
+    ``a[mask]``, ``.any()`` and ``.all()`` and iteration followed by ``if`` record guards.
+    """
+
+    __slots__ = ("_index", "outcome", "tape")
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
+
+    def __init__(self, tape: Storage, index: NDArray[np.int32], outcome: NDArray[np.bool_]) -> None:
+        self.tape = tape
+        self.outcome = outcome
+        self._index = index
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array of conditions."""
+        return self.outcome.shape
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def _guarded(self) -> NDArray[np.bool_]:
+        """Outcomes, with a guard for each: Python is about to depend on them."""
+        if self.tape._guards:
+            frame = sys._getframe(2)
+            for row, outcome in zip(self._index.ravel().tolist(), self.outcome.ravel().tolist()):
+                self.tape._append_guard(row, outcome, frame)
+        return self.outcome
+
+    def any(self) -> bool:
+        """Whether any element holds; records guards."""
+        return bool(self._guarded().any())
+
+    def all(self) -> bool:
+        """Whether all elements hold; records guards."""
+        return bool(self._guarded().all())
+
+    def __bool__(self) -> bool:
+        if self.outcome.size == 1:
+            return self.all()
+        raise ValueError("the truth of an array of conditions is ambiguous: use .any(), .all(), or fastad.where")
+
+    def __getitem__(self, item: Any) -> Any:
+        index = self._index[item]
+        if np.ndim(index):
+            return ConditionArray(self.tape, index, self.outcome[item])
+        condition = Condition(self.tape, 0, -1, -1, 0.0, bool(self.outcome[item]))
+        condition._row = int(index)
+        return condition
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def _combine(self, other: Any, code: int) -> Any:
+        if isinstance(other, Condition):
+            other = ConditionArray(other.tape, np.array(other._rows(), np.int32), np.array(other.outcome))
+        if isinstance(other, bool | np.bool_ | np.ndarray):
+            outcome = np.asarray(other, dtype=bool)
+            index = np.full(outcome.shape, -1, np.int32)
+        elif isinstance(other, ConditionArray):
+            if other.tape is not self.tape:
+                raise TapeError(f"conditions of two tapes in one operation: {self.tape!r} and {other.tape!r}")
+            index, outcome = other._index, other.outcome
+        else:
+            return NotImplemented
+        shape = np.broadcast_shapes(self.shape, outcome.shape)
+        operands = []
+        for rows, outcomes in ((self._index, self.outcome), (index, outcome)):
+            operands.append(np.broadcast_to(rows, shape).ravel())
+            operands.append(np.broadcast_to(outcomes, shape).astype(np.float64).ravel())
+        start = self.tape._append_elementwise(code, *operands)
+        rows = np.arange(start, start + operands[0].size, dtype=np.int32).reshape(shape)
+        combine = np.logical_and if code == _AND else np.logical_or
+        return ConditionArray(self.tape, rows, combine(self.outcome, outcome))
+
+    def __and__(self, other: Any) -> Any:
+        return self._combine(other, _AND)
+
+    def __or__(self, other: Any) -> Any:
+        return self._combine(other, _OR)
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __invert__(self) -> ConditionArray:
+        passive = np.full(self._index.size, -1, np.int32)
+        values = self.outcome.astype(np.float64).ravel()
+        start = self.tape._append_elementwise(_NOT, self._index.ravel(), values, passive, np.zeros(values.size))
+        rows = np.arange(start, start + values.size, dtype=np.int32).reshape(self.shape)
+        return ConditionArray(self.tape, rows, ~self.outcome)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return array_function(func, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"ConditionArray({self.outcome!r})"

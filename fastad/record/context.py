@@ -1,0 +1,82 @@
+"""Calling a function with actives in place of its numbers, and what came out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..errors import NestingError, TapeError
+from ..packing import Packing
+from ..structure import flatten, is_active, is_result, leaf_shapes
+from .tape import Tape
+
+_current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
+
+
+@contextmanager
+def recording(tape: Tape) -> Iterator[Tape]:
+    """Mark a tape as the one that a transform records on in this context."""
+    if _current.get() is not None:
+        raise NestingError(
+            "a fastad transform was called inside a function that is being differentiated; nesting is not "
+            "available yet. Call it outside, or write the inner derivative out"
+        )
+    token = _current.set(tape)
+    try:
+        yield tape
+    finally:
+        _current.reset(token)
+
+
+def activate(tape: Tape, packing: Packing, vector: Any) -> Any:
+    """Return the structure of a packing with new inputs of the tape as its leaves."""
+    leaves = []
+    for i, j, shape in zip(packing.ends, packing.ends[1:], packing.shapes):
+        leaves.append(tape.inputs(vector[i:j].reshape(shape)) if shape else tape.input(float(vector[i])))
+    return packing.spec.unflatten(leaves)
+
+
+class Outputs:
+    """Leaves of a recorded function's result: rows where active, numbers where not."""
+
+    def __init__(self, tape: Tape, result: Any) -> None:
+        leaves, spec = flatten(result, is_result)
+        self.packing = Packing(spec, leaf_shapes(leaves))
+        _reject_static(spec)
+        rows, values = [np.empty(0, np.int32)], [np.empty(0)]
+        for leaf in leaves:
+            if is_active(leaf):
+                if leaf.tape is not tape:
+                    raise TapeError(f"the function returned a value of another tape: {leaf.tape!r}, not {tape!r}")
+                rows.append(np.ravel(leaf._rows()).astype(np.int32))
+                values.append(np.ravel(leaf._value))
+            else:
+                values.append(np.ravel(np.asarray(leaf, dtype=np.float64)))
+                rows.append(np.full(values[-1].size, -1, np.int32))
+        self.rows = np.concatenate(rows)
+        self.values = np.concatenate(values)
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether the result is one number."""
+        return self.packing.shapes == [()] and self.packing.spec.kind == "leaf"
+
+
+def _reject_static(spec: Any) -> None:
+    if spec.kind == "static":
+        kind = type(spec.static).__name__
+        raise TypeError(
+            f"the function returned {spec.static!r} ({kind}); return a number, an array, or a structure of them"
+        )
+    for child in spec.children:
+        _reject_static(child)
+
+
+def call(tape: Tape, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Run a function whose actives are on the tape."""
+    with recording(tape):
+        return function(*args, **kwargs)

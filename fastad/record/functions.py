@@ -1,0 +1,191 @@
+"""Public functions of numbers, arrays, actives and active arrays: one per row of the op table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import TapeError
+from ..kernels.lazy import scalar_value
+from ..ops import OPCODE, OPS, Op
+from ..structure import flatten
+from .active import RECORDERS, REFLECTED, Active
+from .array import ActiveArray, common_tape, elementwise, operand
+from .condition import Condition, ConditionArray
+from .dispatch import ARRAY_FUNCTIONS, UFUNCS
+from .storage import Storage
+
+_COND, _WHERE, _STOP = OPCODE["cond"], OPCODE["where"], OPCODE["stop_gradient"]
+
+
+def _unary(op: Op) -> Callable[[Any], Any]:
+    code, record = OPCODE[op.name], RECORDERS[op.name]
+
+    def function(x: Any) -> Any:
+        if type(x) is Active:
+            return record(x)
+        if type(x) is float:
+            return scalar_value(code, x, 0.0)
+        return elementwise(code, x)
+
+    return function
+
+
+def _binary(op: Op) -> Callable[[Any, Any], Any]:
+    code, record, reflected = OPCODE[op.name], RECORDERS[op.name], REFLECTED[op.name]
+
+    def function(x: Any, y: Any) -> Any:
+        result = NotImplemented
+        if type(x) is Active:
+            result = record(x, y)
+        elif type(y) is Active:
+            result = reflected(y, x)
+        elif type(x) is float and type(y) is float:
+            return scalar_value(code, x, y)
+        return elementwise(code, x, y) if result is NotImplemented else result
+
+    return function
+
+
+def _document(function: Any, op: Op) -> Any:
+    function.__name__ = function.__qualname__ = op.name
+    operands = "xy"[: op.arity]
+    partials = "; ".join(f"d/d{name} = {text}" for name, text in zip(operands, op.partials))
+    edge = f"\n\n    At the edges: {op.edge}." if op.edge else ""
+    function.__doc__ = (
+        f"Value ``{op.value}`` of a number, array, active or active array.\n\n"
+        f"    Partials (v is the value): {partials}.{edge}"
+    )
+    return function
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    op.name: _document(_binary(op) if op.arity == 2 else _unary(op), op) for op in OPS if op.kind == "smooth"
+}
+
+# -------------------- choices --------------------
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Return a where the condition holds, else b; the choice is data, so a replay takes it per scenario.
+
+    The derivative is that of the chosen operand, whatever the other one's is: ``where(x > 0, sqrt(x), 0.0)``
+    has derivative 0 at 0 and at -1.
+
+    Parameters
+    ----------
+    condition : Condition, ConditionArray, bool or array of bool
+        What decides; a plain bool or array chooses once, when recorded.
+    a, b : number, array, Active or ActiveArray
+        Broadcast against each other and the condition.
+    """
+    if isinstance(condition, Condition):
+        scalars = all(type(x) in (Active, float, int) for x in (a, b))
+        return _where_scalar(condition, a, b) if scalars else _where_array(condition, a, b)
+    if isinstance(condition, ConditionArray):
+        return _where_array(condition, a, b)
+    return _where_static(condition, a, b)
+
+
+def _where_scalar(condition: Condition, a: Any, b: Any) -> Active:
+    tape = condition.tape
+    x, i = _scalar_operand(a, tape)
+    y, j = _scalar_operand(b, tape)
+    row = condition._rows()
+    if i < 0 and j < 0:  # the staged row has room for one passive operand
+        i = tape._append_staged(_STOP, -1, -1, x, x)
+    tape._append_staged(_COND, row, -1, 0.0, float(condition.outcome))
+    value = x if condition.outcome else y
+    return Active._make(value, tape._append_staged(_WHERE, i, j, y if j < 0 else x, value), tape)
+
+
+def _scalar_operand(x: Any, tape: Storage) -> tuple[float, int]:
+    if type(x) is not Active:
+        return float(x), -1
+    if x.tape is not tape:
+        raise TapeError(f"condition and operands of two tapes: {tape!r} and {x.tape!r}")
+    tape._check_operands(x.index)
+    return x._value, x.index
+
+
+def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
+    tape = condition.tape
+    parts = [operand(a), operand(b)]
+    if common_tape(parts) not in (None, tape):
+        raise TapeError("condition and operands of two tapes in fastad.where")
+    rows = np.asarray(condition._index if isinstance(condition, ConditionArray) else condition._rows(), np.int32)
+    shape = np.broadcast_shapes(rows.shape, *(value.shape for value, _, _ in parts))
+    if isinstance(condition, ConditionArray) and (rows < 0).any():
+        raise TapeError("an array of conditions without rows")
+    x, y = (np.broadcast_to(value, shape).ravel() for value, _, _ in parts)
+    i, j = (np.broadcast_to(index, shape).ravel() for _, index, _ in parts)
+    start = tape._append_where(np.broadcast_to(rows, shape).ravel(), i, x, j, y)
+    chosen = slice(start + 1, start + 2 * x.size, 2)
+    index = np.arange(start + 1, start + 2 * x.size, 2, dtype=np.int32).reshape(shape)
+    result = ActiveArray(tape._columns["value"][chosen].reshape(shape).copy(), index, tape)
+    return result if shape else result[()]
+
+
+def _where_static(condition: Any, a: Any, b: Any) -> Any:
+    chosen = np.asarray(condition, dtype=bool)
+    if chosen.ndim == 0 and np.ndim(getattr(a, "_value", a)) == 0 and np.ndim(getattr(b, "_value", b)) == 0:
+        return a if chosen else b
+    parts = [operand(a), operand(b)]
+    tape = common_tape(parts)
+    value = np.where(chosen, parts[0][0], parts[1][0])
+    return value if tape is None else ActiveArray(value, np.where(chosen, parts[0][1], parts[1][1]), tape)
+
+
+def clip(x: Any, lower: Any = None, upper: Any = None) -> Any:
+    """Return x limited to [lower, upper]: minimum(maximum(x, lower), upper); None leaves a side open."""
+    if lower is not None:
+        x = FUNCTIONS["maximum"](x, lower)
+    return x if upper is None else FUNCTIONS["minimum"](x, upper)
+
+
+def value(x: Any) -> Any:
+    """Return floats and arrays under any structure of actives; passive structures come back unchanged.
+
+    While recording for replay every number read leaves an equality guard, so that a frozen number can never
+    be stale in a replay. Use `stop_gradient` to keep the number following the scenario.
+    """
+    leaves, spec = flatten(x)
+    return spec.unflatten([np.array(leaf.value) if isinstance(leaf, ActiveArray) else _frozen(leaf) for leaf in leaves])
+
+
+def _frozen(leaf: Any) -> Any:
+    return leaf.value if isinstance(leaf, Active) else leaf
+
+
+def _sum(a: Any, axis: int | None = None) -> Any:
+    return a.sum(axis) if isinstance(a, ActiveArray) else a
+
+
+def _mean(a: Any, axis: int | None = None) -> Any:
+    return a.mean(axis) if isinstance(a, ActiveArray) else a
+
+
+# -------------------- NumPy's protocols --------------------
+
+_OPERATORS = {"__lt__": operator.lt, "__le__": operator.le, "__gt__": operator.gt, "__ge__": operator.ge}
+_OPERATORS |= {"__eq__": operator.eq, "__ne__": operator.ne}
+
+
+def _comparison(op: Op) -> Callable[[Any, Any], Any]:
+    compare = _OPERATORS[op.dunder or ""]
+    code = OPCODE[op.name]
+
+    def function(x: Any, y: Any) -> Any:
+        if all(type(a) in (Active, float, int) for a in (x, y)):
+            return compare(x, y)
+        return elementwise(code, x, y)
+
+    return function
+
+
+UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
+UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
+ARRAY_FUNCTIONS.update({np.where: where, np.clip: clip, np.sum: _sum, np.mean: _mean})

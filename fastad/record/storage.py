@@ -1,0 +1,255 @@
+"""Structure-of-arrays storage of recorded rows: record, grow, mark, rewind. No arithmetic of its own.
+
+Row i defines slot i (a Wengert list). The columns, 33 bytes a row:
+
+=============  =======  =====================================================================
+``opcode``     uint8    position in ``ops.OPS``
+``arg0/1``     int32    row of the operand, -1 where it is passive
+``partial0/1`` float64  partial with respect to the operand; the operand's value where it is passive
+``value``      float64  value of the row
+=============  =======  =====================================================================
+
+A reverse or forward sweep reads arguments and partials; a replay reads opcodes, arguments and the passive
+operands. Rows recorded from Python wait in a flat list of floats (five per row) until something needs the
+columns; a kernel then computes their partials, so recording costs no derivative in Python.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TapeError, TapeFullError
+from ..ops import OPCODE
+
+BYTES_PER_ROW = 33
+FIELDS_PER_STAGED_ROW = 5
+_STAGED_ROWS = 4096  # long enough to amortise a flush (20 us), short enough to stay in cache
+_FIRST_CAPACITY = 1024
+_MAX_ROWS = 2**31 - 2  # int32 rows, and one more for the leading row of the sweeps' buffers
+
+_COLUMNS = (
+    ("opcode", np.uint8),
+    ("arg0", np.int32),
+    ("arg1", np.int32),
+    ("partial0", np.float64),
+    ("partial1", np.float64),
+    ("value", np.float64),
+)
+_GUARD = float(OPCODE["guard"])
+_PACKAGE = __name__.split(".")[0]
+
+
+class Storage:
+    """Columns of recorded rows, and the rows that Python recording has staged for them."""
+
+    _max_rows = _MAX_ROWS  # lowered by tests
+
+    def __init__(self, max_bytes: int | None = None) -> None:
+        if max_bytes is not None and max_bytes < BYTES_PER_ROW:
+            raise ValueError(f"max_bytes={max_bytes} holds no row; a row takes {BYTES_PER_ROW} bytes")
+        self._max_bytes = max_bytes
+        self._columns = {name: np.empty(0, dtype) for name, dtype in _COLUMNS}
+        self._capacity = 0
+        self._next = 0  # row that the next operation defines
+        self._flushed = 0  # rows that stand in the columns; the rest is staged
+        self._stage: list[float] = []
+        self._limit = 0  # row at which recording must call _make_room
+        self._input_rows: list[int] = []
+        self._input_names: list[str | None] = []
+        self._guard_rows: list[int] = []
+        self._guard_sites: list[tuple[CodeType, int]] = []
+        self._guards = True  # whether the truth of a Condition leaves a guard row
+        self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
+
+    # -------------------- appending rows --------------------
+
+    def _append_staged(self, code: float, arg0: int, arg1: int, passive: float, value: float) -> int:
+        """One row from Python. The overloaded operators do the same inline."""
+        row = self._next
+        if row >= self._limit:
+            self._make_room()
+        self._next = row + 1
+        self._stage += (code, arg0, arg1, passive, value)
+        return row
+
+    def _check(self, i: int, j: int) -> None:
+        """Off the fast path of an operator: raise for a stale operand, or make room for one row."""
+        self._check_operands(i, j)
+        self._make_room()
+
+    def _check_operands(self, i: int, j: int = -1) -> None:
+        """Raise for rows that a rewind has dropped."""
+        if i >= self._next or j >= self._next:
+            raise TapeError(
+                f"row {max(i, j)} is used on a tape that was rewound or cleared to {self._next} rows; "
+                "values recorded after a mark are gone once the tape is rewound to it"
+            )
+
+    def _make_room(self, rows: int = 1) -> None:
+        """Flush, and grow the columns to take ``rows`` more and a stage; raise where the cap forbids."""
+        self._flush()
+        needed = self._next + rows
+        cap = self._max_rows if self._max_bytes is None else min(self._max_rows, self._max_bytes // BYTES_PER_ROW)
+        if needed > cap:
+            raise TapeFullError(
+                f"the tape is full: {self._next} rows ({self._next * BYTES_PER_ROW} bytes) recorded, {rows} more "
+                f"asked for, the cap is {cap} rows ({cap * BYTES_PER_ROW} bytes). Rewind or clear the tape, raise "
+                "max_bytes, or record once and replay with fastad.record"
+            )
+        if needed > self._capacity:
+            self._grow(min(cap, max(needed, 2 * self._capacity, _FIRST_CAPACITY)))
+        self._limit = min(self._capacity, self._next + max(rows, _STAGED_ROWS))
+
+    def _grow(self, capacity: int) -> None:
+        """Move to longer columns; views handed out before keep the old ones alive."""
+        for name, old in self._columns.items():
+            column = np.empty(capacity, old.dtype)
+            column[: self._flushed] = old[: self._flushed]
+            self._columns[name] = column
+        self._capacity = capacity
+
+    def _flush(self) -> None:
+        """Move staged rows into the columns, with their partials."""
+        if not self._stage:
+            return
+        from ..kernels import rows
+
+        stage, self._stage = self._stage, []
+        staged = np.fromiter(stage, np.float64, len(stage)).reshape(-1, FIELDS_PER_STAGED_ROW)
+        rows.write_staged(staged, self._flushed, *self._columns.values())
+        self._flushed += len(staged)
+
+    def _append_elementwise(
+        self,
+        code: int,
+        arg0: NDArray[np.int32],
+        x: NDArray[np.float64],
+        arg1: NDArray[np.int32],
+        y: NDArray[np.float64],
+    ) -> int:
+        """One row per element of 1-D operands; returns the first row."""
+        from ..kernels import rows
+
+        start = self._reserve(x.size)
+        rows.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
+        return start
+
+    def _append_where(
+        self,
+        condition: NDArray[np.int32],
+        arg0: NDArray[np.int32],
+        x: NDArray[np.float64],
+        arg1: NDArray[np.int32],
+        y: NDArray[np.float64],
+    ) -> int:
+        """A COND and a WHERE row per element of 1-D operands; returns the first COND row."""
+        from ..kernels import rows
+
+        start = self._reserve(2 * x.size)
+        rows.write_where(condition, arg0, x, arg1, y, start, *self._columns.values())
+        return start
+
+    def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
+        """Sum of 1-D elements in order; returns its value and its row, -1 where all are passive."""
+        from ..kernels import rows
+
+        self._check_operands(int(index.max(initial=-1)))
+        start = self._reserve(x.size)
+        count, row, total = rows.write_sum(index, x, start, *self._columns.values())
+        self._next = self._flushed = start + count
+        return total, row
+
+    def _reserve(self, count: int) -> int:
+        """Take the next ``count`` rows for a kernel to write, behind everything staged."""
+        start = self._next
+        self._make_room(count)
+        self._next = self._flushed = start + count
+        return start
+
+    def _append_guard(self, condition_row: int, outcome: bool, frame: FrameType | None) -> None:
+        """A comparison whose outcome decided something in Python, with the line that asked."""
+        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
+            frame = frame.f_back
+        row = self._append_staged(_GUARD, condition_row, -1, float(outcome), float(outcome))
+        self._guard_rows.append(row)
+        site = frame or sys._getframe()
+        self._guard_sites.append((site.f_code, site.f_lasti))
+
+    # -------------------- positions --------------------
+
+    def mark(self) -> int:
+        """Return the present position, for `rewind`."""
+        return self._next
+
+    def rewind(self, mark: int) -> None:
+        """Drop every row recorded after ``mark``; memory is kept for the next recording."""
+        if not 0 <= mark <= self._next:
+            raise TapeError(f"rewind to {mark}: not a mark of this tape, which has {self._next} rows")
+        if mark < self._flushed:
+            self._stage = []
+            self._flushed = mark
+        else:
+            del self._stage[FIELDS_PER_STAGED_ROW * (mark - self._flushed) :]
+        self._next = mark
+        self._limit = min(self._limit, self._capacity, mark + _STAGED_ROWS)
+        while self._input_rows and self._input_rows[-1] >= mark:
+            del self._input_rows[-1], self._input_names[-1]
+        while self._guard_rows and self._guard_rows[-1] >= mark:
+            del self._guard_rows[-1], self._guard_sites[-1]
+
+    def clear(self) -> None:
+        """Drop all rows and inputs; values recorded before must not be used again."""
+        self.rewind(0)
+
+    def __len__(self) -> int:
+        return self._next
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the allocated columns."""
+        self._flush()
+        return self._capacity * BYTES_PER_ROW
+
+    def __repr__(self) -> str:
+        return f"<fastad.Tape at {id(self):#x}: {self._next} rows, {len(self._input_rows)} inputs>"
+
+    def _view(self, name: str) -> NDArray[Any]:
+        self._flush()
+        view = self._columns[name][: self._next]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def opcode(self) -> NDArray[np.uint8]:
+        """Read-only view: position in the op table, per row."""
+        return self._view("opcode")
+
+    @property
+    def arg0(self) -> NDArray[np.int32]:
+        """Read-only view: row of the first operand, -1 where passive."""
+        return self._view("arg0")
+
+    @property
+    def arg1(self) -> NDArray[np.int32]:
+        """Read-only view: row of the second operand, -1 where passive or absent."""
+        return self._view("arg1")
+
+    @property
+    def partial0(self) -> NDArray[np.float64]:
+        """Read-only view: partial in the first operand, or its value where passive."""
+        return self._view("partial0")
+
+    @property
+    def partial1(self) -> NDArray[np.float64]:
+        """Read-only view: partial in the second operand, or its value where passive."""
+        return self._view("partial1")
+
+    @property
+    def value(self) -> NDArray[np.float64]:
+        """Read-only view: value per row."""
+        return self._view("value")

@@ -1,0 +1,208 @@
+"""The tape that users hold: inputs, and the sweeps over what was recorded from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ShapeError, TapeError
+from ..kernels import sweeps
+from ..ops import OPCODE
+from ..structure import flatten, leaf_shapes
+from .active import Active, passive_float
+from .array import ActiveArray
+from .storage import Storage
+
+_INPUT = OPCODE["input"]
+
+
+class Tape(Storage):
+    """Recorded elementary operations of one thread.
+
+    Parameters
+    ----------
+    max_bytes : int, optional
+        Cap on the memory of the columns (33 bytes a row); beyond it `TapeFullError` is raised and the tape
+        stays usable after `rewind`.
+    lines : bool
+        Keep the source line of every row, not only of guards.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> tape = fad.Tape()
+    >>> x, y = tape.input(2.0), tape.input(4.0)
+    >>> tape.reverse(x * y + fad.sin(x)).round(6)
+    array([3.583853, 2.      ])
+    """
+
+    def __init__(self, max_bytes: int | None = None, lines: bool = False) -> None:
+        if lines:
+            raise NotImplementedError("Tape(lines=True) is not available yet; guards always keep their line")
+        super().__init__(max_bytes)
+
+    # -------------------- inputs --------------------
+
+    def input(self, value: float, name: str | None = None) -> Active:
+        """Return a new independent variable with this value."""
+        number = passive_float(value)
+        if number is NotImplemented:
+            raise TypeError(f"an input is a number, not {type(value).__name__}; arrays go through tape.inputs")
+        row = self._append_staged(_INPUT, -1, -1, number, number)
+        self._input_rows.append(row)
+        self._input_names.append(name)
+        return Active._make(number, row, self)
+
+    def inputs(self, values: ArrayLike, name: str | None = None) -> ActiveArray:
+        """Return an array of new independent variables, one per element of ``values`` in C order."""
+        array = np.array(values, dtype=np.float64, order="C")
+        rows = np.full(array.size, -1, np.int32)
+        start = self._append_elementwise(_INPUT, rows, array.ravel(), rows, np.zeros(array.size))
+        index = np.arange(start, start + array.size, dtype=np.int32)
+        self._input_rows.extend(index.tolist())
+        names = [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
+        self._input_names.extend(names)
+        return ActiveArray(array, index.reshape(array.shape), self)
+
+    # -------------------- sweeps --------------------
+
+    def _rows_of(self, leaf: Any, role: str) -> NDArray[np.int32]:
+        """Rows of an active leaf; raises unless it is on this tape."""
+        tape = getattr(leaf, "tape", None)
+        if tape is None:
+            raise TapeError(
+                f"{role} is a {type(leaf).__name__}, which is not on the tape: it does not depend on any input. "
+                "Compute it from tape.input(...) values"
+            )
+        if tape is not self:
+            raise TapeError(f"{role} is on {tape!r}, not on {self!r}")
+        rows = np.atleast_1d(np.asarray(leaf._rows(), dtype=np.int32)).ravel()
+        if rows.size and rows.max() >= self._next:
+            raise TapeError(f"{role} is row {rows.max()} of a tape rewound or cleared to {self._next} rows")
+        return rows
+
+    def reverse(self, outputs: Any, seeds: ArrayLike | None = None, *, wrt: Any = None) -> Any:
+        """Adjoints of the inputs: one reverse sweep for all seeds.
+
+        Parameters
+        ----------
+        outputs : Active, ActiveArray or a structure of them
+            The dependents.
+        seeds : array_like, optional
+            Adjoints of the outputs, shape (n_outputs,) or (n_outputs, k) for k adjoints in one pass. May be
+            left out for a single scalar output, whose seed is then 1.
+        wrt : structure of actives, optional
+            What to differentiate by; all inputs in the order of their creation by default.
+
+        Returns
+        -------
+        ndarray or structure
+            Shape (n_inputs,) or (n_inputs, k); with ``wrt`` its structure, leaf shape + (k,) if there are k.
+
+        Raises
+        ------
+        TapeError
+            An output or an element of ``wrt`` is not on this tape.
+        ShapeError
+            The seeds are missing or of another shape.
+        """
+        rows = self._output_rows(outputs)
+        single = getattr(outputs, "tape", None) is not None and not getattr(outputs, "shape", ())
+        if seeds is None:
+            if not single:
+                raise ShapeError(f"seeds missing: expected shape ({rows.size},) or ({rows.size}, k) for these outputs")
+            seeds = np.ones(1)
+        matrix = np.asarray(seeds, dtype=np.float64)
+        if single and matrix.ndim == 0:
+            matrix = matrix.reshape(1)
+        if matrix.ndim not in (1, 2) or matrix.shape[0] != rows.size:
+            raise ShapeError(f"seeds: expected shape ({rows.size},) or ({rows.size}, k), got {matrix.shape}")
+        if wrt is None:
+            return self._adjoints(rows, matrix, np.array(self._input_rows, np.int32))
+        leaves, spec = flatten(wrt)
+        picked = [self._rows_of(leaf, "wrt") for leaf in leaves]
+        adjoint = self._adjoints(rows, matrix, np.concatenate([np.empty(0, np.int32), *picked]))
+        parts = np.split(adjoint, np.cumsum([p.size for p in picked])[:-1]) if picked else []
+        shaped = [p.reshape(s + matrix.shape[1:])[()] for p, s in zip(parts, leaf_shapes(leaves), strict=True)]
+        return spec.unflatten(shaped)
+
+    def _output_rows(self, outputs: Any) -> NDArray[np.int32]:
+        leaves, _ = flatten(outputs)
+        if not leaves:
+            raise ShapeError("no outputs given")
+        return np.concatenate([self._rows_of(leaf, "output") for leaf in leaves])
+
+    def _adjoints(
+        self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
+        self._flush()
+        stop = int(rows.max(initial=-1)) + 1
+        columns = [self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1")]
+        if stop == 0 or picked.size == 0:
+            return np.zeros((picked.size, *seeds.shape[1:]))
+        size = max(stop, int(picked.max()) + 1) + 1
+        for masked in (False, True):
+            adjoint = np.zeros((size, *seeds.shape[1:]))
+            np.add.at(adjoint, rows + 1, seeds)
+            if seeds.ndim == 1:
+                (sweeps.reverse_masked if masked else sweeps.reverse)(*columns, adjoint, stop)
+            else:
+                sweeps.reverse_many(*columns, adjoint, stop, masked)
+            result = adjoint[picked + 1]
+            if not np.isnan(result).any():
+                break
+        return result
+
+    def forward(self, outputs: Any, directions: ArrayLike) -> Any:
+        """Tangents of the outputs: one forward sweep for all directions.
+
+        Parameters
+        ----------
+        outputs : Active, ActiveArray or a structure of them
+            The dependents.
+        directions : array_like
+            Tangents of the inputs in the order of their creation, shape (n_inputs,) or (n_inputs, k).
+
+        Returns
+        -------
+        ndarray or float
+            Shape (n_outputs, k), or (k,) for a single output; without the last axis for one direction.
+
+        Raises
+        ------
+        TapeError
+            An output is not on this tape.
+        ShapeError
+            The directions have another shape.
+        """
+        rows = self._output_rows(outputs)
+        matrix = np.asarray(directions, dtype=np.float64)
+        n_inputs = len(self._input_rows)
+        if matrix.ndim not in (1, 2) or matrix.shape[0] != n_inputs:
+            raise ShapeError(f"directions: expected shape ({n_inputs},) or ({n_inputs}, k), got {matrix.shape}")
+        tangent = self._tangents(rows, matrix.reshape(n_inputs, -1))
+        if matrix.ndim == 1:
+            tangent = tangent[:, 0]
+        single = getattr(outputs, "tape", None) is not None and not getattr(outputs, "shape", ())
+        return tangent[0] if single else tangent
+
+    def _tangents(self, rows: NDArray[np.int32], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tangents of the given rows, shape (rows, k)."""
+        self._flush()
+        stop = int(rows.max(initial=-1)) + 1
+        columns = [self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1")]
+        inputs = np.array(self._input_rows, np.int64)
+        inside = inputs < stop
+        is_input = np.zeros(stop, np.bool_)
+        is_input[inputs[inside]] = True
+        for masked in (False, True):
+            tangent = np.zeros((stop + 1, directions.shape[1]))
+            tangent[inputs[inside] + 1] = directions[inside]
+            sweeps.forward_many(*columns, is_input, tangent, stop, masked)
+            result = tangent[rows + 1]
+            if not np.isnan(result).any():
+                break
+        return result

@@ -1,0 +1,175 @@
+"""Nested tuples, lists, dicts, namedtuples and dataclasses of numbers: flattened, rebuilt, compared.
+
+A *leaf* is what a predicate accepts; everything else at the ends is *static*: it belongs to the `Spec`, is
+compared with it, and comes back as it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import numbers
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+Leaf = Any
+_LEAF = "leaf"
+_STATIC = "static"
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The shape of a structure without its leaves."""
+
+    kind: str
+    cls: type | None = None
+    names: tuple[Any, ...] = ()
+    children: tuple[Spec, ...] = ()
+    static: Any = None
+
+    def unflatten(self, leaves: Iterable[Any], *, keep_static: bool = True) -> Any:
+        """Return the structure with these leaves; static ends become None unless kept."""
+        return self._build(iter(leaves), keep_static)
+
+    def _build(self, leaves: Iterator[Any], keep_static: bool) -> Any:
+        if self.kind == _LEAF:
+            return next(leaves)
+        if self.kind == _STATIC:
+            return self.static if keep_static else None
+        parts = [child._build(leaves, keep_static) for child in self.children]
+        return _REBUILD[self.kind](self, parts)
+
+    def key(self) -> Hashable:
+        """Return a hashable that is equal for structures with equal static parts."""
+        return (self.kind, self.cls, self.names, _static_key(self.static), tuple(c.key() for c in self.children))
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves."""
+        return 1 if self.kind == _LEAF else sum(child.n_leaves for child in self.children)
+
+    def paths(self, prefix: str = "") -> list[str]:
+        """Name of every leaf, such as ``vols`` or ``curve[2]``."""
+        if self.kind == _LEAF:
+            return [prefix]
+        joined = []
+        for name, child in zip(self.names, self.children):
+            piece = f"[{name}]" if isinstance(name, int) else (f".{name}" if prefix else str(name))
+            joined += child.paths(prefix + piece)
+        return joined
+
+
+def _static_key(value: Any) -> Hashable:
+    if isinstance(value, np.ndarray):
+        return ("array", value.shape, value.dtype.str, value.tobytes())
+    try:
+        hash(value)
+    except TypeError:
+        return ("object", id(value))
+    return (type(value), value)
+
+
+def _rebuild_dataclass(spec: Spec, parts: list[Any]) -> Any:
+    # Not through __init__: derivatives must not meet the validation of the user's class.
+    assert spec.cls is not None
+    instance = object.__new__(spec.cls)
+    for name, part in zip(spec.names, parts):
+        object.__setattr__(instance, name, part)
+    return instance
+
+
+_REBUILD: dict[str, Callable[[Spec, list[Any]], Any]] = {
+    "tuple": lambda spec, parts: tuple(parts),
+    "list": lambda spec, parts: parts,
+    "dict": lambda spec, parts: dict(zip(spec.names, parts)),
+    "namedtuple": lambda spec, parts: spec.cls._make(parts),  # type: ignore[union-attr]
+    "dataclass": _rebuild_dataclass,
+}
+
+
+def _open(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
+    """Kind, child names and children of a container, or None for an end."""
+    if isinstance(node, tuple):
+        kind = "namedtuple" if hasattr(node, "_fields") else "tuple"
+        return kind, (node._fields if kind == "namedtuple" else tuple(range(len(node)))), list(node)
+    if isinstance(node, list):
+        return "list", tuple(range(len(node))), node
+    if isinstance(node, dict):
+        return "dict", tuple(node), list(node.values())
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        names = tuple(field.name for field in dataclasses.fields(node))
+        return "dataclass", names, [getattr(node, name) for name in names]
+    return None
+
+
+def is_active(value: Any) -> bool:
+    """Whether a value is recorded on a tape."""
+    return hasattr(value, "_rows")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a leaf of a differentiated argument: a real number or an array of them."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiu"
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+
+
+def is_float(value: Any) -> bool:
+    """Whether a value is an input of a recording: a float or an array of floats (integers are static)."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind == "f"
+    return isinstance(value, float | np.floating)
+
+
+def is_result(value: Any) -> bool:
+    """Whether a value is a leaf of a result: active, or a number."""
+    return is_active(value) or is_number(value)
+
+
+def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:
+    """Return the leaves in order, and the `Spec` that puts them back."""
+    leaves: list[Leaf] = []
+
+    def visit(node: Any) -> Spec:
+        if is_leaf(node):
+            leaves.append(node)
+            return Spec(_LEAF)
+        opened = _open(node)
+        if opened is None:
+            return Spec(_STATIC, static=node)
+        kind, names, children = opened
+        return Spec(kind, type(node), names, tuple(visit(child) for child in children))
+
+    spec = visit(structure)
+    return leaves, spec
+
+
+def flatten_like(spec: Spec, structure: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Leaf], Spec]:
+    """Flatten, but take any number as a leaf where ``spec`` has one: 2 is welcome where 2.0 was recorded."""
+    leaves: list[Leaf] = []
+
+    def visit(like: Spec | None, node: Any) -> Spec:
+        if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
+            leaves.append(node)
+            return Spec(_LEAF)
+        opened = _open(node)
+        if opened is None:
+            return Spec(_STATIC, static=node)
+        kind, names, children = opened
+        twins = like.children if like is not None and len(like.children) == len(children) else (None,) * len(children)
+        return Spec(kind, type(node), names, tuple(visit(t, child) for t, child in zip(twins, children)))
+
+    found = visit(spec, structure)
+    return leaves, found
+
+
+def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
+    """Return the structure with a function applied to its leaves."""
+    leaves, spec = flatten(structure)
+    return spec.unflatten([function(leaf) for leaf in leaves])
+
+
+def leaf_shapes(leaves: Iterable[Leaf]) -> list[tuple[int, ...]]:
+    """Shape of every leaf, () for scalars."""
+    return [tuple(getattr(leaf, "shape", ())) for leaf in leaves]
