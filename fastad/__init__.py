@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from . import errors
+from .montecarlo.driver import monte_carlo
+from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
@@ -27,6 +29,7 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
+        "MonteCarloResult",
         "Program",
         "Tape",
         "array",
@@ -35,6 +38,7 @@ __all__ = sorted(
         "grad",
         "jacobian",
         "jvp",
+        "monte_carlo",
         "record",
         "stack",
         "value",

@@ -10,43 +10,7 @@ from __future__ import annotations
 from ._jit import jit
 from ._simd import fabs, fma, load, select, sqrt, store
 from .sweeps import masked_fma
-from .vmath import exp, log, same
-
-
-@jit
-def cos(x):
-    return exp(x)
-
-
-@jit
-def erf(x):
-    return exp(x)
-
-
-@jit
-def norm_cdf(x):
-    return exp(x)
-
-
-@jit
-def norm_pdf(x):
-    return exp(x)
-
-
-@jit
-def pow(x, y):
-    return exp(x)
-
-
-@jit
-def sin(x):
-    return exp(x)
-
-
-@jit
-def tanh(x):
-    return exp(x)
-
+from .vmath import cos, erf, exp, log, norm_cdf, norm_pdf, pow, same, sin, tanh
 
 # ruff: noqa: A004, E501
 

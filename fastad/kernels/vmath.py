@@ -9,20 +9,27 @@ from __future__ import annotations
 import math
 
 from ._jit import jit
-from ._simd import bits, copysign, fabs, floor, fma, from_bits, rint, select, shr, sqrt
+from ._simd import bits, copysign, fabs, floor, fma, from_bits, patch, rint, select, shr, sqrt
 
 __all__ = [
     "copysign",
+    "cos",
+    "erf",
     "exp",
     "fabs",
     "floor",
     "fma",
     "log",
+    "norm_cdf",
+    "norm_pdf",
     "not_",
+    "pow",
     "rint",
     "same",
     "select",
+    "sin",
     "sqrt",
+    "tanh",
 ]
 
 _INF = math.inf
@@ -57,16 +64,16 @@ def same(x, y):
 # -------------------- exponential --------------------
 
 _EXP = (
-    0.5000000000000011,
-    0.16666666666666413,
-    0.04166666666653033,
-    0.008333333333494666,
-    0.00138888889435826,
-    0.00019841269505986957,
-    2.4801493151226624e-05,
-    2.755758701098424e-06,
-    2.7630228708614795e-07,
-    2.499983007201306e-08,
+    0.5000000000000007,
+    0.16666666666666696,
+    0.04166666666656252,
+    0.008333333333293383,
+    0.0013888888936142033,
+    0.0001984126998646403,
+    2.4801499800066787e-05,
+    2.755711739262629e-06,
+    2.762821106822346e-07,
+    2.516118656663375e-08,
 )
 
 
@@ -81,11 +88,16 @@ def _exp_quadratic(r):
 
 
 @jit
+def _exp_range(x):
+    """X between the bounds beyond which e^x is inf or 0; NaN fails both comparisons and stays."""
+    x = select(x > 710.0, 710.0, x)
+    return select(x < -746.0, -746.0, x)
+
+
+@jit
 def exp(x):
     """e^x."""
-    # Beyond these bounds the result is inf or 0; NaN fails both comparisons and stays.
-    x = select(x > 710.0, 710.0, x)
-    x = select(x < -746.0, -746.0, x)
+    x = _exp_range(x)
     shifted = fma(x, _LOG2E, _ROUND_2046)
     k = shifted - _ROUND_2046
     r = fma(k, -_LN2_LOW, fma(k, -_LN2, x))
@@ -94,6 +106,24 @@ def exp(x):
     first = from_bits(half << 52)
     second = from_bits((bits(shifted) - half) << 52)
     return (1.0 + fma(_exp_quadratic(r), r * r, r)) * first * second
+
+
+@jit
+def _exp_parts(x, low):
+    """e^(x + low) as (m, first, second), m from 0.7 to 1.5: the exponential is m * first * second.
+
+    Callers multiply m by what else they have first, so that a subnormal result is rounded once.
+    """
+    x = _exp_range(x)
+    shifted = fma(x, _LOG2E, _ROUND_2046)
+    k = shifted - _ROUND_2046
+    r = fma(k, -_LN2, x)  # exact
+    r_low = fma(k, -_LN2_LOW, low)
+    half = bits(fma(k, 0.5, _ROUND_1023))
+    head = 1.0 + r
+    tail = fma(_exp_quadratic(r), r * r, r - (head - 1.0))
+    m = head + fma(r_low, head + tail, tail)
+    return m, from_bits(half << 52), from_bits((bits(shifted) - half) << 52)
 
 
 # -------------------- logarithm --------------------
@@ -114,16 +144,18 @@ _ONE = 0x3FF0000000000000
 _SQRT_HALF = 0x3FE6A09E667F3BCD
 _MANTISSA = 0x000FFFFFFFFFFFFF
 _TWO52 = 0x4330000000000000
+_TWO54 = 18014398509481984.0
+_BIAS = 4503599627371519.0  # 2^52 + 1023
 
 
 @jit
 def log(x):
     """Natural logarithm."""
     is_subnormal = x < _SMALLEST_NORMAL
-    scaled = select(is_subnormal, x * 18014398509481984.0, x)
+    scaled = select(is_subnormal, x * _TWO54, x)
     # x = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2); k + 1023 is read as the low bits of 2^52 + (k + 1023).
     shifted = bits(scaled) + (_ONE - _SQRT_HALF)
-    k = from_bits(shr(shifted, 52) | _TWO52) - select(is_subnormal, 4503599627371573.0, 4503599627371519.0)
+    k = from_bits(shr(shifted, 52) | _TWO52) - select(is_subnormal, _BIAS + 54.0, _BIAS)
     f = from_bits((shifted & _MANTISSA) + _SQRT_HALF) - 1.0
     s = f / (2.0 + f)
     z = s * s
@@ -135,3 +167,299 @@ def log(x):
     # inf and NaN are their own logarithms; below zero there is none.
     result = select(x < _INF, result, x)
     return select(x > 0.0, result, select(x == 0.0, -_INF, _NAN))
+
+
+# -------------------- power --------------------
+
+_POW = (
+    0.4,
+    0.28571428571428376,
+    0.22222222222290341,
+    0.1818181816928832,
+    0.15384616750173938,
+    0.13333240592969087,
+    0.11768668975103298,
+    0.10422985056437317,
+    0.11012738899468506,
+)
+_TWO_THIRDS = 0.6666666666666666
+_TWO_THIRDS_LOW = 3.700743415417188e-17
+
+
+@jit
+def _log_pair(x):
+    """Logarithm of x > 0 as high and low part, about 66 bits together."""
+    is_subnormal = x < _SMALLEST_NORMAL
+    scaled = select(is_subnormal, x * _TWO54, x)
+    shifted = bits(scaled) + (_ONE - _SQRT_HALF)
+    k = from_bits(shr(shifted, 52) | _TWO52) - select(is_subnormal, _BIAS + 54.0, _BIAS)
+    m = from_bits((shifted & _MANTISSA) + _SQRT_HALF)
+    # s = (m - 1) / (m + 1) in two parts, from one division
+    f = m - 1.0
+    d = m + 1.0
+    d_low = m - (d - 1.0)
+    reciprocal = 1.0 / d
+    s = f * reciprocal
+    s_low = fma(-s, d_low, fma(-s, d, f)) * reciprocal
+    # log(m) = 2 s + s^3 (2/3 + z R(z)), z = s^2
+    z = s * s
+    z_low = fma(s + s, s_low, fma(s, s, -z))
+    z2 = z * z
+    middle = fma(fma(_POW[5], z, _POW[4]), z2, fma(_POW[3], z, _POW[2]))
+    r = fma(fma(fma(_POW[8], z, _POW[7]), z, _POW[6]), z2 * z2, middle)
+    r = fma(r, z2, fma(_POW[1], z, _POW[0])) * z
+    c = _TWO_THIRDS + r
+    c_low = _TWO_THIRDS_LOW + (r - (c - _TWO_THIRDS))
+    cube = z * s
+    cube_low = fma(z, s, -cube) + fma(z_low, s, z * s_low)
+    t = cube * c
+    t_low = fma(cube, c, -t) + fma(cube, c_low, cube_low * c)
+    base = k * _LN2_HEAD  # exact
+    first = fma(2.0, s, base)
+    first_low = fma(2.0, s, base - first)
+    high = first + t
+    low = (first - high) + t + (first_low + fma(k, _LN2_TAIL, fma(2.0, s_low, t_low)))
+    total = high + low
+    return total, low + (high - total)
+
+
+@jit
+def pow(x, y):  # noqa: A001
+    """X to the power y."""
+    magnitude = fabs(x)
+    high, low = _log_pair(magnitude)
+    high = select(magnitude == 0.0, -_INF, select(magnitude < _INF, high, magnitude))
+    e = y * high
+    # Outside, e is inf or NaN or clear of the range anyhow, and so is its low part.
+    e_low = select(fabs(e) < 800.0, fma(y, low, fma(y, high, -e)), 0.0)
+    m, first, second = _exp_parts(e, e_low)
+    result = m * first * second
+    # 1^y and (-1)^(+-inf) are 1, and 0 * inf in the exponent has made NaN of them.
+    result = select((magnitude == 1.0) & ((x == 1.0) | (y == y)) | (y == 0.0), 1.0, result)
+    half = 0.5 * y
+    is_integer = rint(y) == y
+    is_odd = is_integer & (rint(half) != half)
+    result = select(is_odd, copysign(result, x), result)
+    return select((x < 0.0) & (x > -_INF) & (rint(y) != y), _NAN, result)
+
+
+# -------------------- sine and cosine --------------------
+
+_SIN = (
+    -0.16666666666666632,
+    0.008333333333322425,
+    -0.00019841269829817668,
+    2.7557313695506272e-06,
+    -2.5050758701354983e-08,
+    1.589683094212999e-10,
+)
+_COS = (
+    0.0416666666666666,
+    -0.001388888888887414,
+    2.4801587289492877e-05,
+    -2.755731435548629e-07,
+    2.0875723710520535e-09,
+    -1.1359670912116794e-11,
+)
+_TWO_OVER_PI = 0.6366197723675814
+_HALF_PI = 1.5707963267948966
+_HALF_PI_MIDDLE = 6.123233995736766e-17
+_HALF_PI_LOW = -1.4973849048591698e-33
+_LARGE_ANGLE = 1e6
+
+
+@jit
+def _quadrant(x):
+    """Bits whose lowest two are k, and r + r_low = x - k pi/2 with |r| <= pi/4."""
+    shifted = fma(x, _TWO_OVER_PI, _ROUND)
+    k = shifted - _ROUND
+    a = fma(k, -_HALF_PI, x)  # exact: a multiple of the last place of pi/2, and below 1
+    # TwoSum, because close to a multiple of pi/2 either term can be the larger one.
+    b = k * -_HALF_PI_MIDDLE
+    r = a + b
+    part = r - a
+    r_low = (a - (r - part)) + (b - part) + fma(k, -_HALF_PI_LOW, fma(k, -_HALF_PI_MIDDLE, -b))
+    return bits(shifted), r, r_low
+
+
+@jit
+def _sin_or_cos(quadrant, r, r_low):
+    """sin(r + quadrant pi/2)."""
+    z = r * r
+    z2 = z * z
+    z4 = z2 * z2
+    sin = fma(fma(_SIN[5], z, _SIN[4]), z4, fma(fma(_SIN[3], z, _SIN[2]), z2, fma(_SIN[1], z, _SIN[0])))
+    cos = fma(fma(_COS[5], z, _COS[4]), z4, fma(fma(_COS[3], z, _COS[2]), z2, fma(_COS[1], z, _COS[0])))
+    sin = r + fma(sin * z, r, r_low)
+    half = 0.5 * z
+    head = 1.0 - half
+    cos = head + fma(cos, z2, fma(-r, r_low, (1.0 - head) - half))
+    result = select((quadrant & 1) == 0, sin, cos)
+    return from_bits(bits(result) ^ ((quadrant & 2) << 62))
+
+
+@jit
+def _sin_slow(x):
+    return math.sin(x)
+
+
+@jit
+def _cos_slow(x):
+    return math.cos(x)
+
+
+@jit
+def sin(x):
+    """Sine."""
+    quadrant, r, r_low = _quadrant(x)
+    result = select(x == 0.0, x, _sin_or_cos(quadrant, r, r_low))
+    return patch(fabs(x) > _LARGE_ANGLE, _sin_slow, x, result)
+
+
+@jit
+def cos(x):
+    """Cosine."""
+    quadrant, r, r_low = _quadrant(x)
+    return patch(fabs(x) > _LARGE_ANGLE, _cos_slow, x, _sin_or_cos(quadrant + 1, r, r_low))
+
+
+# -------------------- hyperbolic tangent --------------------
+
+
+@jit
+def tanh(x):
+    """Hyperbolic tangent."""
+    # e^(-2|x|) = a (1 + r + t), a = 2^k, and n = 1 - e^(-2|x|) in two parts: tanh|x| = n / (2 - n).
+    u = -2.0 * fabs(x)
+    u = select(u < -60.0, -60.0, u)
+    shifted = fma(u, _LOG2E, _ROUND_1023)
+    k = shifted - _ROUND_1023
+    r = fma(k, -_LN2, u)
+    a = from_bits(bits(shifted) << 52)
+    t = fma(_exp_quadratic(r), r * r, k * -_LN2_LOW)
+    base = 1.0 - a
+    head = fma(-a, r, base)
+    tail = fma(-a, t, fma(-a, r, base - head))
+    n = head + tail
+    n_low = tail - (n - head)
+    d = 2.0 - n
+    d_low = (2.0 - d) - n
+    reciprocal = 1.0 / d
+    q = n * reciprocal
+    # The remainder n - q d, with the low parts: n + n_low - q (d + d_low - n_low).
+    q = fma(fma(-q, d_low - n_low, fma(-q, d, n) + n_low), reciprocal, q)
+    return copysign(q, x)
+
+
+# -------------------- error function and normal distribution --------------------
+
+_TAIL_TOP = (
+    0.5,
+    0.8286013753667302,
+    0.6806656144559137,
+    0.3581606999051776,
+    0.1324464340847716,
+    0.035804001702736794,
+    0.007156080530603529,
+    0.0010455161118160627,
+    0.00010727564009931668,
+    7.030043804495205e-06,
+    2.262283148655151e-07,
+)
+_TAIL_BOTTOM = (
+    1.0,
+    2.455087311536326,
+    2.820207490209668,
+    2.004939279008827,
+    0.9824579728981082,
+    0.3493994737962489,
+    0.092332800126188,
+    0.01820539979707447,
+    0.002638341954224044,
+    0.0002694672229397163,
+    1.7621706572269504e-05,
+    5.670702905639089e-07,
+)
+_ERF = (
+    0.1283791670955126,
+    -0.37612638903183704,
+    0.11283791670950633,
+    -0.026866170643528503,
+    0.005223977596390233,
+    -0.0008548323996031787,
+    0.00012055140626037651,
+    -1.4918064670975869e-05,
+    1.628029471043939e-06,
+    -1.3918092611543543e-07,
+)
+_SQRT2 = 1.4142135623730951
+_NORMAL_DENSITY_0 = 0.3989422804014327
+
+
+@jit
+def _times_tail(m, a):
+    """M Phi(-a) e^(a^2/2) for 0 <= a <= 40."""
+    z = a * a
+    c = _TAIL_TOP
+    odd = fma(fma(fma(fma(c[9], z, c[7]), z, c[5]), z, c[3]), z, c[1])
+    even = fma(fma(fma(fma(c[10], z, c[8]), z, c[6]), z, c[4]), z, c[2])
+    rest = fma(even, a, odd)
+    n = fma(rest, a, c[0])
+    n_low = fma(rest, a, c[0] - n)
+    c = _TAIL_BOTTOM
+    odd = fma(fma(fma(fma(fma(c[11], z, c[9]), z, c[7]), z, c[5]), z, c[3]), z, c[1])
+    even = fma(fma(fma(fma(c[10], z, c[8]), z, c[6]), z, c[4]), z, c[2])
+    rest = fma(even, a, odd)
+    d = fma(rest, a, c[0])
+    d_low = fma(rest, a, c[0] - d)
+    mn = m * n
+    mn_low = fma(m, n_low, fma(m, n, -mn))
+    reciprocal = 1.0 / d
+    q = mn * reciprocal
+    return fma(fma(-q, d_low, fma(-q, d, mn) + mn_low), reciprocal, q)
+
+
+@jit
+def _half_square(x):
+    """-x^2/2 as high and low part."""
+    negative = -0.5 * x
+    high = negative * x
+    return high, fma(negative, x, -high)
+
+
+@jit
+def norm_pdf(x):
+    """Density of the standard normal distribution."""
+    a = fabs(x)
+    a = select(a > 40.0, 40.0, a)
+    high, low = _half_square(a)
+    m, first, second = _exp_parts(high, low)
+    return m * _NORMAL_DENSITY_0 * first * second
+
+
+@jit
+def norm_cdf(x):
+    """Distribution function of the standard normal distribution, accurate in the left tail."""
+    a = fabs(x)
+    a = select(a > 40.0, 40.0, a)
+    high, low = _half_square(a)
+    m, first, second = _exp_parts(high, low)
+    tail = _times_tail(m, a) * first * second
+    return select(x > 0.0, 1.0 - tail, tail)
+
+
+@jit
+def erf(x):
+    """Error function."""
+    a = fabs(x)
+    a = select(a > 6.0, 6.0, a)
+    square = -a * a
+    m, first, second = _exp_parts(square, fma(-a, a, -square))
+    far = copysign(1.0 - _times_tail(2.0 * m, a * _SQRT2) * first * second, x)
+    z = x * x
+    z2 = z * z
+    c = _ERF
+    low = fma(fma(c[3], z, c[2]), z2, fma(c[1], z, c[0]))
+    high = fma(fma(c[7], z, c[6]), z2, fma(c[5], z, c[4]))
+    near = fma(fma(fma(fma(c[9], z, c[8]), z2 * z2, high), z2 * z2, low), x, x)
+    return select(a < 0.6, near, far)

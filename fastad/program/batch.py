@@ -28,7 +28,7 @@ class Gathered:
     starts: NDArray[np.int64]
     slots: NDArray[np.int32]
 
-    def arguments(self) -> tuple[NDArray[np.int64], ...]:
+    def arguments(self) -> tuple[NDArray[Any], ...]:
         """Arrays for the kernel."""
         addresses = np.array([array.ctypes.data for array in self.arrays], np.int64)
         return addresses, self.strides, self.starts, self.slots
@@ -36,16 +36,16 @@ class Gathered:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Inputs that are made in the kernel: seed, antithetic pairs, and slots to fill."""
+    """Inputs that are made in the kernel: key of the seed, antithetic pairs, and slots to fill."""
 
-    seed: int = 0
+    key: np.int64 = np.int64(0)
     antithetic: bool = False
     normal_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     uniform_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def arguments(self) -> tuple[Any, ...]:
         """Arrays and scalars for the kernel."""
-        return np.int64(np.uint64(self.seed).view(np.int64)), self.antithetic, self.normal_slots, self.uniform_slots
+        return self.key, self.antithetic, self.normal_slots, self.uniform_slots
 
 
 @dataclass
@@ -111,6 +111,15 @@ class Runner:
             results,
         )  # fmt: skip
         return output
+
+    def check(self, first: int, output: Output) -> None:
+        """Raise DivergenceError where a scenario of a range that starts at group ``first`` branched away."""
+        diverged = np.flatnonzero(output.failed >= 0)
+        if diverged.size:
+            guard = output.failed[diverged].min()
+            at = diverged[output.failed[diverged] == guard]
+            recording = self._recording
+            raise recording.divergence(int(recording.guard_rows[guard]), first * GROUP + at)
 
 
 def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..kernels import sweeps
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, nest, pack
-from ..structure import flatten, flatten_like, is_float, is_number, leaf_shapes
+from ..structure import Spec, flatten, flatten_like, is_float, is_number, leaf_shapes
 from .batch import Drawn, Gathered, Output, Runner, default_threads, ranges, run_in_order
 from .plan import Plan, build
 from .recording import Recording
@@ -114,7 +114,8 @@ class Program:
         counts = [child.n_leaves for child in packing.spec.children]
         ends = np.cumsum([0, *counts])
         single = isinstance(argnums, int)
-        parts, leaves = [], []
+        parts: list[Spec] = []
+        leaves: list[int] = []
         for number in [argnums] if isinstance(argnums, int) else argnums:
             if not -len(counts) <= number < len(counts):
                 raise ShapeError(f"argnums={argnums}, but the program has {len(counts)} arguments")
@@ -125,7 +126,7 @@ class Program:
             raise TypeError(
                 f"the argument at {argnums} was recorded without a float in it: nothing to differentiate by"
             )
-        spec = parts[0] if single else type(packing.spec)("tuple", tuple, tuple(range(len(parts))), tuple(parts))
+        spec = parts[0] if single else Spec("tuple", tuple, tuple(range(len(parts))), tuple(parts))
         elements = [np.arange(packing.ends[leaf], packing.ends[leaf + 1]) for leaf in leaves]
         return Packing(spec, [packing.shapes[leaf] for leaf in leaves]), np.concatenate(
             [np.empty(0, np.int64), *elements]
@@ -350,12 +351,7 @@ def _run(runner: Runner, n: int, per_lane: bool, threads: int) -> tuple[NDArray[
     outputs: list[Output] = []
 
     def consume(first: int, output: Output) -> None:
-        diverged = np.flatnonzero(output.failed >= 0)
-        if diverged.size:
-            guard = output.failed[diverged].min()
-            at = diverged[output.failed[diverged] == guard]
-            recording = runner._recording
-            raise recording.divergence(int(recording.guard_rows[guard]), first * 64 + at)
+        runner.check(first, output)
         outputs.append(output)
 
     size = max(1, min(64, -(-n_groups // (4 * threads))))

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..errors import TapeError
 from ..kernels import lazy
-from ..ops import BY_NAME, OPCODE, OPS, Op
+from ..ops import OPCODE, OPS, Op
 from .condition import Condition
 from .dispatch import array_function, array_ufunc
+from .operators import Operators
 from .storage import Storage
 
 _NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
@@ -25,7 +26,7 @@ _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
 
 
-class Active:
+class Active(Operators):
     """Scalar that records every operation on it.
 
     Attributes
@@ -291,5 +292,4 @@ def _pow(self: Active, exponent: Any, modulo: None = None) -> Any:
     return RECORDERS["pow"](self, exponent)
 
 
-Active.__pow__ = _pow  # type: ignore[attr-defined]
-assert BY_NAME["pow"].dunder == "__pow__"
+Active.__pow__ = _pow  # type: ignore[method-assign,assignment]

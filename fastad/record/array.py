@@ -18,13 +18,14 @@ from ..ops import OPCODE, OPS
 from .active import Active, two_tapes
 from .condition import Condition, ConditionArray
 from .dispatch import array_function, array_ufunc
+from .operators import Operators
 from .storage import Storage
 
 _SAME = OPCODE["same"]
 _ADD = OPCODE["add"]
 
 
-class ActiveArray:
+class ActiveArray(Operators):
     """Array of actives with NumPy's indexing, views and broadcasting.
 
     Attributes
@@ -325,4 +326,4 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
     return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
 
 
-ActiveArray.__pow__ = _pow  # type: ignore[attr-defined]
+ActiveArray.__pow__ = _pow  # type: ignore[method-assign]

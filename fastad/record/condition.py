@@ -150,7 +150,7 @@ class ConditionArray:
         else:
             return NotImplemented
         shape = np.broadcast_shapes(self.shape, outcome.shape)
-        operands = []
+        operands: list[NDArray[Any]] = []
         for rows, outcomes in ((self._index, self.outcome), (index, outcome)):
             operands.append(np.broadcast_to(rows, shape).ravel())
             operands.append(np.broadcast_to(outcomes, shape).astype(np.float64).ravel())

@@ -135,7 +135,7 @@ def _where_static(condition: Any, a: Any, b: Any) -> Any:
         return a if chosen else b
     parts = [operand(a), operand(b)]
     tape = common_tape(parts)
-    value = np.where(chosen, parts[0][0], parts[1][0])
+    value: Any = np.where(chosen, parts[0][0], parts[1][0])
     return value if tape is None else ActiveArray(value, np.where(chosen, parts[0][1], parts[1][1]), tape)
 
 

@@ -1,0 +1,1 @@
+"""Monte Carlo values and sensitivities, with standard errors."""

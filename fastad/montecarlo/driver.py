@@ -1,0 +1,239 @@
+"""``monte_carlo``: record the payoff at path 0, replay it over all paths, reverse each group of 64.
+
+Paths are cut into blocks of 4,096, the unit of work for threads. A block's numbers are functions of the seed
+and the path numbers alone, blocks are merged in their order, and so the result does not depend on threads.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import philox
+from ..packing import Packing
+from ..program.batch import GROUP, Drawn, Gathered, Output, Runner, default_threads, ranges, run_in_order
+from ..program.plan import build
+from ..program.recording import Recording
+from ..structure import Spec
+from .progress import reporter
+from .result import MonteCarloResult, assemble
+from .statistics import Accumulator, per_group, per_path
+
+BLOCK_PATHS = 4096
+_BLOCK_GROUPS = BLOCK_PATHS // GROUP
+Shape = int | tuple[int, ...]
+
+
+def monte_carlo(
+    payoff: Callable[..., Any],
+    params: Any,
+    *,
+    normals: Shape = 0,
+    uniforms: Shape = 0,
+    paths: int = 100_000,
+    seed: int = 0,
+    args: Sequence[Any] = (),
+    wrt: Iterable[Any] | None = None,
+    antithetic: bool = False,
+    threads: int | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> MonteCarloResult:
+    """Expected value of a payoff and its sensitivities to all parameters, with standard errors.
+
+    Parameters
+    ----------
+    payoff : callable
+        ``payoff(params, z, u, *args)``: one path in plain Python, returning a number or a structure of
+        numbers (several payoffs at once). ``z`` is left out where ``normals`` is 0, ``u`` where ``uniforms`` is.
+    params : structure of numbers
+        What to differentiate by: a number, an array, or a nesting of tuples, lists, dicts, namedtuples and
+        dataclasses of them. Integers are taken as floats.
+    normals, uniforms : int or tuple of int
+        Shape of the independent standard normals ``z`` and of the uniforms in (0, 1) ``u`` of one path.
+    paths : int
+        Payoff evaluations; an antithetic pair is two.
+    seed : int
+        0 to 2**64 - 1. The same seed gives the same numbers to the last bit for any number of threads.
+    args : sequence
+        Passive data handed to every path.
+    wrt : iterable, optional
+        Names (or positions) of the top-level entries of ``params`` to differentiate by; all by default,
+        none for ``()``. The others are None in the gradient.
+    antithetic : bool
+        Evaluate each draw with its mirror image (-z, 1 - u); standard errors are those of pair means.
+    threads : int, optional
+        All cores by default.
+    progress : bool or callable
+        True shows a bar (needs tqdm); a callable gets (paths done, paths).
+
+    Returns
+    -------
+    MonteCarloResult
+        Standard errors of values are per path (per antithetic pair); those of sensitivities come from means of
+        64 paths, or are per path below 4,096 paths.
+
+    Raises
+    ------
+    DivergenceError
+        A path decides an ``if`` or ``while`` differently from path 0.
+    ShapeError, TypeError, ValueError
+        Bad parameters, or a payoff that returns something else than numbers.
+
+    Notes
+    -----
+    Sensitivities are pathwise derivatives (Giles & Glasserman, "Smoking adjoints", Risk 2006): a payoff that
+    jumps (a digital) needs smoothing, or its pathwise derivative misses the jump.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> def call(p, z):
+    ...     s = p["spot"] * fad.exp(-0.5 * p["vol"] * p["vol"] + p["vol"] * z[0])
+    ...     return fad.maximum(s - 100.0, 0.0)
+    >>> result = fad.monte_carlo(call, {"spot": 100.0, "vol": 0.2}, normals=1, paths=4096, seed=1)
+    >>> abs(result.value - 7.966) < 4 * result.stderr
+    True
+    """
+    started = time.perf_counter()
+    paths, threads = _checked(paths, threads, antithetic)
+    key = philox.key_of_seed(seed)
+    shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
+    packing, vector = Packing.of(params)
+    selected = _selected(packing, wrt)
+    recording = _record(payoff, packing, vector, shapes, seed, antithetic, tuple(args))
+
+    n_params = packing.size
+    per_lane = paths < BLOCK_PATHS
+    differentiated = np.zeros(recording.n_inputs, np.bool_)
+    if selected is not None:
+        differentiated[:n_params] = selected.elements
+    varying = np.arange(recording.n_inputs) >= n_params
+    plan = build(recording, varying | differentiated if per_lane else varying, differentiated)
+    slots = plan.input_slots
+    n_normals = int(np.prod(shapes[0])) if shapes[0] is not None else 0
+    drawn = Drawn(np.int64(key), antithetic, slots[n_params : n_params + n_normals], slots[n_params + n_normals :])
+    inputs = np.concatenate([vector, np.zeros(recording.n_inputs - n_params)])
+    runner = Runner(recording, plan, inputs, _constant_lanes(vector, slots[:n_params]), drawn)
+
+    n_outputs, n_wrt = plan.outputs[2].shape
+    values, gradients = Accumulator(n_outputs), Accumulator(n_outputs * n_wrt)
+
+    with reporter(progress, paths) as report:
+
+        def consume(first: int, output: Output) -> None:
+            runner.check(first, output)
+            values.add(*per_path(output.values, antithetic))
+            flat = output.gradient.reshape(len(output.gradient), -1)
+            gradients.add(*(per_path(flat, antithetic) if per_lane else per_group(flat, len(output.values))))
+            report(len(output.values))
+
+        pieces = ranges(-(-paths // GROUP), _BLOCK_GROUPS)
+        run_in_order(runner, pieces, paths, per_lane, threads, consume)
+
+    shape = (n_outputs, n_wrt)
+    return assemble(
+        recording.outputs,
+        None if selected is None else selected.packing,
+        (values.mean, values.standard_error()),
+        (gradients.mean.reshape(shape), gradients.standard_error().reshape(shape)),
+        paths=paths,
+        seconds=time.perf_counter() - started,
+        threads=threads,
+        seed=int(seed),
+        warnings=_warnings(values, gradients),
+        variants=1,
+    )
+
+
+def _checked(paths: float, threads: int | None, antithetic: bool) -> tuple[int, int]:
+    number = operator.index(int(paths) if isinstance(paths, float) and paths.is_integer() else paths)
+    if number < 2 or (antithetic and number % 2):
+        raise ValueError(f"paths={paths}: expected at least 2{', an even number of antithetic paths' * antithetic}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: expected at least 1")
+    return number, threads or default_threads()
+
+
+def _shape(shape: Shape, name: str) -> tuple[int, ...] | None:
+    """Return the shape of the random numbers of a path, None for none of them."""
+    if isinstance(shape, tuple):
+        dims = tuple(operator.index(n) for n in shape)
+    else:
+        dims = (operator.index(shape),)
+        if dims == (0,):
+            return None
+    if any(n < 0 for n in dims):
+        raise ValueError(f"{name}={shape}: expected a number or a shape of numbers per path")
+    return dims
+
+
+class _Selected:
+    """The part of the parameters to differentiate by: its layout, and a flag per element of all."""
+
+    def __init__(self, packing: Packing, names: set[Any] | None) -> None:
+        children = packing.spec.children
+        keep = [names is None or name in names for name in packing.spec.names] if children else [True]
+        flags = [flag for flag, child in zip(keep, children or (packing.spec,)) for _ in range(child.n_leaves)]
+        spec = packing.spec
+        if children:
+            nothing = Spec("static", static=None)
+            parts = tuple(child if flag else nothing for flag, child in zip(keep, children))
+            spec = Spec(spec.kind, spec.cls, spec.names, parts)
+        self.packing = Packing(spec, [shape for flag, shape in zip(flags, packing.shapes) if flag])
+        self.elements = np.repeat(flags, packing.sizes)
+
+
+def _selected(packing: Packing, wrt: Iterable[Any] | None) -> _Selected | None:
+    if wrt is None:
+        return _Selected(packing, None) if packing.size else None
+    names = {wrt} if isinstance(wrt, str) else set(wrt)
+    unknown = names - set(packing.spec.names)
+    if unknown:
+        raise ValueError(f"wrt={sorted(unknown, key=str)}: params has {list(packing.spec.names)} at its top level")
+    return _Selected(packing, names) if names else None
+
+
+def _record(
+    payoff: Callable[..., Any],
+    params: Packing,
+    vector: NDArray[np.float64],
+    shapes: list[tuple[int, ...] | None],
+    seed: int,
+    antithetic: bool,
+    args: tuple[Any, ...],
+) -> Recording:
+    """Record the payoff at path 0: its own random numbers, so that zeros do not decide its branches."""
+    kinds = [(kind, shape) for kind, shape in zip((philox.NORMALS, philox.UNIFORMS), shapes) if shape is not None]
+    draws = [philox.fill(seed, 0, 1, int(np.prod(shape)), antithetic, kind)[0] for kind, shape in kinds]
+    leaves = tuple(Spec("leaf") for _ in kinds)
+    spec = Spec("tuple", tuple, tuple(range(1 + len(kinds))), (params.spec, *leaves))
+    packing = Packing(spec, [*params.shapes, *(shape for _, shape in kinds)])
+    try:
+        return Recording.record(payoff, packing, np.concatenate([vector, *draws]), lambda inputs: (*inputs, *args))
+    except Exception as error:
+        error.add_note(f"raised by the payoff on path 0 of seed {seed}, where fastad.monte_carlo records it")
+        raise
+
+
+def _constant_lanes(vector: NDArray[np.float64], slots: NDArray[np.int32]) -> Gathered:
+    """Parameters that the plan wants per lane: the same row for every scenario."""
+    wanted = slots.size > 0 and slots.max() >= 0
+    arrays = [vector] if wanted else []
+    starts = np.array([0, slots.size] if wanted else [0])
+    return Gathered(arrays, np.zeros(len(arrays), np.int64), starts, slots if wanted else np.empty(0, np.int32))
+
+
+def _warnings(values: Accumulator, gradients: Accumulator) -> tuple[str, ...]:
+    warnings = []
+    for what, accumulator in (("value", values), ("sensitivity", gradients)):
+        count = int((~np.isfinite(accumulator.mean)).sum())
+        if count:
+            warnings.append(
+                f"{count} {what} estimate{'s are' if count > 1 else ' is'} not finite: some path gave NaN or inf"
+            )
+    return tuple(warnings)
