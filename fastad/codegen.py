@@ -29,8 +29,6 @@ from ._jit import jit
 from ._simd import {primitives}
 from .sweeps import masked_fma
 from .vmath import {functions}
-
-# ruff: noqa: A004, E501
 '''
 
 _SCALAR_VALUE = '''
@@ -62,7 +60,9 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
 _ADJOINT_ROW = '''
 
 @jit
-def adjoint_row{suffix}(op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors):
+def adjoint_row{suffix}(
+    op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
+):
     """Add ``bar`` times the partials to the adjoints of the operands.
 
     ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
@@ -96,7 +96,7 @@ _VECTOR_NAMES = {"c": "c_", "v": "v_"}
 
 def _cases(bodies: Iterator[tuple[int, Op, str]]) -> str:
     """An if-elif chain over opcodes, which LLVM turns into one jump table."""
-    lines = []
+    lines: list[str] = []
     for code, op, body in bodies:
         lines.append(f"    {'elif' if lines else 'if'} op == {code}:  # {op.name}\n{body}")
     return "".join(lines).rstrip("\n")
@@ -135,10 +135,11 @@ def _adjoint_bodies(accumulate: str) -> Iterator[tuple[int, Op, str]]:
             if partial == "0.0":
                 continue
             rule = kernel_source(partial, _VECTOR_NAMES)
+            addend = f"load({operand}_from, k * {operand}_step)"
             body += (
                 f"        if {operand}_to != 0:\n"
                 f"            for k in range(vectors):\n{_loads((partial,), ' ' * 16)}"
-                f"                t = {accumulate}(load(bar, 8 * k), {rule}, load({operand}_from, k * {operand}_step))\n"
+                f"                t = {accumulate}(load(bar, 8 * k), {rule}, {addend})\n"
                 f"                store({operand}_to, 8 * k, t)\n"
             )
         if body:

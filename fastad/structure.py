@@ -73,7 +73,7 @@ def _static_key(value: Any) -> Hashable:
 def _rebuild_dataclass(spec: Spec, parts: list[Any]) -> Any:
     # Not through __init__: derivatives must not meet the validation of the user's class.
     assert spec.cls is not None
-    instance = object.__new__(spec.cls)
+    instance: Any = object.__new__(spec.cls)
     for name, part in zip(spec.names, parts):
         object.__setattr__(instance, name, part)
     return instance
@@ -92,7 +92,7 @@ def _open(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
     """Kind, child names and children of a container, or None for an end."""
     if isinstance(node, tuple):
         kind = "namedtuple" if hasattr(node, "_fields") else "tuple"
-        return kind, (node._fields if kind == "namedtuple" else tuple(range(len(node)))), list(node)
+        return kind, getattr(node, "_fields", tuple(range(len(node)))), list(node)
     if isinstance(node, list):
         return "list", tuple(range(len(node))), node
     if isinstance(node, dict):

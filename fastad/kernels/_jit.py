@@ -40,7 +40,7 @@ _STAMP = _digest_of_sources()
 
 def jit(function: Callable[..., Any]) -> Any:
     """Compile a kernel on its first call, with the flags stated above."""
-    dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+    dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
     try:
         dispatcher.enable_caching()
     except RuntimeError:  # numba: "cannot cache function ...: no locator available for file ..."

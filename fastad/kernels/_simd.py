@@ -343,7 +343,7 @@ def _patch(mask: Any, function: Any, x: Any, result: Any) -> Any:
     if x is F64x8:
 
         def vector(mask: Any, function: Any, x: Any, result: Any) -> Any:
-            if any_lane(mask):
+            if any_lane(mask):  # type: ignore[call-arg]
                 for lane in range(WIDTH):
                     if extract(mask, lane):
                         result = insert(result, lane, function(extract(x, lane)))

@@ -12,8 +12,6 @@ from ._simd import fabs, fma, load, select, sqrt, store
 from .sweeps import masked_fma
 from .vmath import cos, erf, exp, log, norm_cdf, norm_pdf, pow, same, sin, tanh
 
-# ruff: noqa: A004, E501
-
 
 @jit
 def value(op, x, y, c):
@@ -275,7 +273,9 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
 
 
 @jit
-def adjoint_row(op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors):
+def adjoint_row(
+    op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
+):
     """Add ``bar`` times the partials to the adjoints of the operands.
 
     ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
@@ -344,9 +344,7 @@ def adjoint_row(op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_ste
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
-                t = fma(
-                    load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step)
-                )
+                t = fma(load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 8:  # exp
         if x_to != 0:
@@ -516,9 +514,7 @@ def adjoint_row_masked(
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
-                t = masked_fma(
-                    load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step)
-                )
+                t = masked_fma(load(bar, 8 * k), select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 8:  # exp
         if x_to != 0:

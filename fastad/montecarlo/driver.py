@@ -116,7 +116,7 @@ def monte_carlo(
     plan = build(recording, varying | differentiated if per_lane else varying, differentiated)
     slots = plan.input_slots
     n_normals = int(np.prod(shapes[0])) if shapes[0] is not None else 0
-    drawn = Drawn(np.int64(key), antithetic, slots[n_params : n_params + n_normals], slots[n_params + n_normals :])
+    drawn = Drawn(key, antithetic, slots[n_params : n_params + n_normals], slots[n_params + n_normals :])
     inputs = np.concatenate([vector, np.zeros(recording.n_inputs - n_params)])
     runner = Runner(recording, plan, inputs, _constant_lanes(vector, slots[:n_params]), drawn)
 
@@ -151,7 +151,9 @@ def monte_carlo(
 
 
 def _checked(paths: float, threads: int | None, antithetic: bool) -> tuple[int, int]:
-    number = operator.index(int(paths) if isinstance(paths, float) and paths.is_integer() else paths)
+    number = int(paths)  # 1e6 is welcome
+    if number != paths:
+        raise ValueError(f"paths={paths}: expected a whole number")
     if number < 2 or (antithetic and number % 2):
         raise ValueError(f"paths={paths}: expected at least 2{', an even number of antithetic paths' * antithetic}")
     if threads is not None and threads < 1:

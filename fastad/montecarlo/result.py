@@ -60,7 +60,7 @@ class MonteCarloResult:
         header = f"{'':<{width}}{'estimate':>18}{'std. error':>14}"
         for name, value, error, rows in self._rows:
             lines += ["", header, _line(name, value, error, width)]
-            lines += [_line("  " + sensitivity, *numbers, width) for sensitivity, *numbers in rows]
+            lines += [_line("  " + sensitivity, estimate, se, width) for sensitivity, estimate, se in rows]
         lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(lines)
 

@@ -38,14 +38,14 @@ class Gathered:
 class Drawn:
     """Inputs that are made in the kernel: key of the seed, antithetic pairs, and slots to fill."""
 
-    key: np.int64 = np.int64(0)
+    key: int = 0
     antithetic: bool = False
     normal_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     uniform_slots: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def arguments(self) -> tuple[Any, ...]:
         """Arrays and scalars for the kernel."""
-        return self.key, self.antithetic, self.normal_slots, self.uniform_slots
+        return np.int64(self.key), self.antithetic, self.normal_slots, self.uniform_slots
 
 
 @dataclass
@@ -107,8 +107,8 @@ class Runner:
         )
         results = (first * GROUP, output.values, output.gradient, output.failed, per_lane)
         kernels.run_groups(
-            plan.forward, plan.reverse, plan.outputs, self._uniform, self._gathered, self._drawn, buffers, first, stop, n,
-            results,
+            plan.forward, plan.reverse, plan.outputs, self._uniform, self._gathered, self._drawn, buffers, first, stop,
+            n, results,
         )  # fmt: skip
         return output
 

@@ -159,7 +159,8 @@ def _reverse_stream(
     first = np.empty(output + 1, np.uint8)
     partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)
     count = passes.reverse_stream(
-        output, r.opcode, r.arg0, r.arg1, *partials, active, varying, adjoint_slot, uniform, reached, rows, to_x, to_y, first
+        output, r.opcode, r.arg0, r.arg1, *partials, active, varying, adjoint_slot, uniform,
+        reached, rows, to_x, to_y, first,
     )  # fmt: skip
     return (rows[:count].copy(), to_x[:count].copy(), to_y[:count].copy(), first[:count].copy()), reached
 

@@ -190,7 +190,7 @@ class Program:
     def batch(
         self,
         *args: Any,
-        axes: int | None | Sequence[int | None] = 0,
+        axes: int | Sequence[int | None] | None = 0,
         wrt: Argnums | None = 0,
         reduce: str | None = None,
         threads: int | None = None,

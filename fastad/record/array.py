@@ -326,4 +326,4 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
     return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
 
 
-ActiveArray.__pow__ = _pow  # type: ignore[method-assign]
+ActiveArray.__pow__ = _pow  # type: ignore[method-assign,assignment]

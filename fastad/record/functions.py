@@ -125,7 +125,7 @@ def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
     start = tape._append_where(np.broadcast_to(rows, shape).ravel(), i, x, j, y)
     chosen = slice(start + 1, start + 2 * x.size, 2)
     index = np.arange(start + 1, start + 2 * x.size, 2, dtype=np.int32).reshape(shape)
-    result = ActiveArray(tape._columns["value"][chosen].reshape(shape).copy(), index, tape)
+    result = ActiveArray(tape._columns["value"][chosen].copy().reshape(shape), index, tape)
     return result if shape else result[()]
 
 

@@ -53,7 +53,7 @@ class Storage:
         if max_bytes is not None and max_bytes < BYTES_PER_ROW:
             raise ValueError(f"max_bytes={max_bytes} holds no row; a row takes {BYTES_PER_ROW} bytes")
         self._max_bytes = max_bytes
-        self._columns = {name: np.empty(0, dtype) for name, dtype in _COLUMNS}
+        self._columns: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, dtype in _COLUMNS}
         self._capacity = 0
         self._next = 0  # row that the next operation defines
         self._flushed = 0  # rows that stand in the columns; the rest is staged
