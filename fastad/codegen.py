@@ -1,4 +1,4 @@
-"""Writes ``kernels/replay.py`` from the op table: ``python -m fastad.codegen``.
+"""Writes ``kernels/replay.py``, and the operations table of the README: ``python -m fastad.codegen``.
 
 The file is checked in, because numba caches functions of real files only. A test regenerates it and
 compares; stale machine code is the business of ``kernels/_jit.py``.
@@ -14,6 +14,9 @@ from .rules import functions_in, kernel_source, names_in
 
 _ROOT = Path(__file__).parent
 TARGET = _ROOT / "kernels" / "replay.py"
+README = _ROOT.parent / "README.md"
+_TABLE_BEGIN = "<!-- operations: written by python -m fastad.codegen -->"
+_TABLE_END = "<!-- end of operations -->"
 _PRIMITIVES = frozenset({"fabs", "select", "sqrt"})  # one instruction each, in _simd.py
 
 _HEADER = '''"""GENERATED from ops.py by ``python -m fastad.codegen``; do not edit.
@@ -166,5 +169,23 @@ def generate() -> str:
     return "".join(parts)
 
 
+def operations_table() -> str:
+    """Return the op table as Markdown."""
+    lines = ["| operation | value | partials | at the edges |", "|---|---|---|---|"]
+    for op in OPS:
+        if op.kind == "smooth" or op.name == "where":
+            cells = (op.name, f"`{op.value}`", ", ".join(f"`{p}`" for p in op.partials), op.edge)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def readme_with_operations(text: str) -> str:
+    """Return the README with the table of operations between its two markers."""
+    head, rest = text.split(_TABLE_BEGIN, 1)
+    tail = rest.split(_TABLE_END, 1)[1]
+    return f"{head}{_TABLE_BEGIN}\n\n{operations_table()}\n\n{_TABLE_END}{tail}"
+
+
 if __name__ == "__main__":
     TARGET.write_text(generate())
+    README.write_text(readme_with_operations(README.read_text()))

@@ -100,12 +100,15 @@ def exp(x):
     x = _exp_range(x)
     shifted = fma(x, _LOG2E, _ROUND_2046)
     k = shifted - _ROUND_2046
-    r = fma(k, -_LN2_LOW, fma(k, -_LN2, x))
+    head = fma(k, -_LN2, x)  # exact
+    low = k * -_LN2_LOW
+    r = head + low
+    t = fma(_exp_quadratic(r), r * r, low)
     # 2^k in two factors: the first product is exact, the second rounds once into the subnormals.
     half = bits(fma(k, 0.5, _ROUND_1023))
     first = from_bits(half << 52)
     second = from_bits((bits(shifted) - half) << 52)
-    return (1.0 + fma(_exp_quadratic(r), r * r, r)) * first * second
+    return (1.0 + (head + t)) * first * second
 
 
 @jit
@@ -117,13 +120,14 @@ def _exp_parts(x, low):
     x = _exp_range(x)
     shifted = fma(x, _LOG2E, _ROUND_2046)
     k = shifted - _ROUND_2046
-    r = fma(k, -_LN2, x)  # exact
-    r_low = fma(k, -_LN2_LOW, low)
+    head = fma(k, -_LN2, x)
+    low = fma(k, -_LN2_LOW, low)
+    r = head + low
+    low = low - (r - head)
+    one = 1.0 + r
+    tail = fma(_exp_quadratic(r), r * r, (r - (one - 1.0)) + low)
     half = bits(fma(k, 0.5, _ROUND_1023))
-    head = 1.0 + r
-    tail = fma(_exp_quadratic(r), r * r, r - (head - 1.0))
-    m = head + fma(r_low, head + tail, tail)
-    return m, from_bits(half << 52), from_bits((bits(shifted) - half) << 52)
+    return one + tail, from_bits(half << 52), from_bits((bits(shifted) - half) << 52)
 
 
 # -------------------- logarithm --------------------
@@ -224,7 +228,7 @@ def _log_pair(x):
 
 
 @jit
-def pow(x, y):  # noqa: A001
+def pow(x, y):
     """X to the power y."""
     magnitude = fabs(x)
     high, low = _log_pair(magnitude)
@@ -353,33 +357,32 @@ def tanh(x):
 
 # -------------------- error function and normal distribution --------------------
 
-_TAIL_TOP = (
-    0.5,
-    0.8286013753667302,
-    0.6806656144559137,
-    0.3581606999051776,
-    0.1324464340847716,
-    0.035804001702736794,
-    0.007156080530603529,
-    0.0010455161118160627,
-    0.00010727564009931668,
-    7.030043804495205e-06,
-    2.262283148655151e-07,
+_TAIL = (
+    0.3845965248750315,
+    -0.10193333652000947,
+    0.04803805711797194,
+    -0.008174893544658522,
+    -0.01154976391623852,
+    0.014946790497935188,
+    -0.010338058211138156,
+    0.004741831655133265,
+    -0.001296947738940097,
+    3.308870844477271e-05,
+    0.00013378190762323438,
+    -4.269409649799163e-05,
+    -6.588434026832213e-06,
+    6.994693379362153e-06,
+    -1.8989521344681724e-07,
+    -9.98763792569025e-07,
+    1.1489158249869044e-07,
+    1.5054419971939785e-07,
+    -1.9680137684671725e-08,
+    -2.3918457548633014e-08,
+    7.639721242843064e-10,
+    2.9134541304444533e-09,
+    4.886437762917992e-10,
 )
-_TAIL_BOTTOM = (
-    1.0,
-    2.455087311536326,
-    2.820207490209668,
-    2.004939279008827,
-    0.9824579728981082,
-    0.3493994737962489,
-    0.092332800126188,
-    0.01820539979707447,
-    0.002638341954224044,
-    0.0002694672229397163,
-    1.7621706572269504e-05,
-    5.670702905639089e-07,
-)
+_TAIL_0_LOW = 7.166406418913664e-18
 _ERF = (
     0.1283791670955126,
     -0.37612638903183704,
@@ -398,25 +401,24 @@ _NORMAL_DENSITY_0 = 0.3989422804014327
 
 @jit
 def _times_tail(m, a):
-    """M Phi(-a) e^(a^2/2) for 0 <= a <= 40."""
-    z = a * a
-    c = _TAIL_TOP
-    odd = fma(fma(fma(fma(c[9], z, c[7]), z, c[5]), z, c[3]), z, c[1])
-    even = fma(fma(fma(fma(c[10], z, c[8]), z, c[6]), z, c[4]), z, c[2])
-    rest = fma(even, a, odd)
-    n = fma(rest, a, c[0])
-    n_low = fma(rest, a, c[0] - n)
-    c = _TAIL_BOTTOM
-    odd = fma(fma(fma(fma(fma(c[11], z, c[9]), z, c[7]), z, c[5]), z, c[3]), z, c[1])
-    even = fma(fma(fma(fma(c[10], z, c[8]), z, c[6]), z, c[4]), z, c[2])
-    rest = fma(even, a, odd)
-    d = fma(rest, a, c[0])
-    d_low = fma(rest, a, c[0] - d)
-    mn = m * n
-    mn_low = fma(m, n_low, fma(m, n, -mn))
-    reciprocal = 1.0 / d
-    q = mn * reciprocal
-    return fma(fma(-q, d_low, fma(-q, d, mn) + mn_low), reciprocal, q)
+    """M Phi(-a) e^(a^2/2) for 0 <= a <= 40: m / (1 + 0.8 a) times a polynomial in t = (a - 5) / (a + 5)."""
+    t = (a - 5.0) / (a + 5.0)
+    s = fma(a, 0.8, 1.0)
+    s_low = fma(a, 0.8, 1.0 - s)
+    inverse = 1.0 / s
+    z = t * t
+    z2 = z * z
+    c = _TAIL
+    odd = fma(fma(fma(fma(c[21], z2, c[17]), z2, c[13]), z2, c[9]), z2, c[5])
+    odd = fma(odd, z2, fma(fma(fma(fma(fma(c[19], z2, c[15]), z2, c[11]), z2, c[7]), z2, c[3]), z, c[1]))
+    even = fma(fma(fma(fma(c[22], z2, c[18]), z2, c[14]), z2, c[10]), z2, c[6])
+    even = fma(even, z2, fma(fma(fma(fma(fma(c[20], z2, c[16]), z2, c[12]), z2, c[8]), z2, c[4]), z, c[2]))
+    rest = fma(even, t, odd)
+    n = fma(rest, t, c[0])
+    n_low = fma(rest, t, c[0] - n) + _TAIL_0_LOW
+    q = n * inverse
+    q_low = fma(-q, s_low, fma(-q, s, n) + n_low) * inverse
+    return fma(m, q, m * q_low)
 
 
 @jit

@@ -71,7 +71,9 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     second[guards] = r.value[rows[guards]].astype(np.int32)
     forward = (r.opcode[rows], out, a[rows], second, c[rows])
 
-    streams, seeds, targets = [], [], []
+    nothing = np.empty(0, np.int32)
+    streams = [(nothing, nothing, nothing, np.empty(0, np.uint8))]  # for a result without numbers
+    seeds, targets = [], []
     for output in r.output_rows:
         stream, reached = _reverse_stream(r, output, active, varying, adjoint_slot, active_uniform_slot)
         streams.append(stream)
@@ -82,7 +84,7 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         targets.append(t)
     stream_rows = np.concatenate([s[0] for s in streams])
     reverse = (
-        np.cumsum([0] + [s[0].size for s in streams]),
+        np.cumsum([s[0].size for s in streams]),
         r.opcode[stream_rows],
         slot[stream_rows],
         a[stream_rows],
@@ -153,8 +155,8 @@ def _reverse_stream(
     """Rows, targets of x and y, and first-write bits of one output's reverse pass; and the rows reached."""
     reached = np.zeros(r.opcode.size, np.bool_)
     if output < 0 or not active[output]:
-        empty = np.empty(0, np.int32)
-        return (empty, empty, empty, np.empty(0, np.uint8)), reached
+        nothing = np.empty(0, np.int32)
+        return (nothing, nothing, nothing, np.empty(0, np.uint8)), reached
     rows, to_x, to_y = (np.empty(output + 1, np.int32) for _ in range(3))
     first = np.empty(output + 1, np.uint8)
     partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)

@@ -238,8 +238,7 @@ class Program:
         plan = self._plan(recording, varying | differentiated if per_lane else varying, differentiated)
         runner = Runner(recording, plan, vector, bound.gather(plan, packing, vector, varies), Drawn())
         values, gradient = _run(runner, bound.n, per_lane, threads or default_threads())
-        order = np.argsort(np.argsort(elements))  # the plan lists inputs in row order, wrt may not
-        gradient = gradient[..., order]
+        gradient = gradient[..., np.searchsorted(np.flatnonzero(differentiated), elements)]  # the plan has row order
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
             values, gradient = ordered_sum(values) * scale, _ordered(gradient) * scale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,8 +103,6 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
 
 def _site(code: Any, at: int, outcome: bool) -> Site:
     """Resolve a code object and an instruction offset; a CALL there means that a builtin compared."""
-    import dis
-
     positions = list(code.co_positions())
     line = positions[at // 2][0] if at >= 0 else code.co_firstlineno
     instruction = dis.opname[code.co_code[at]] if at >= 0 else ""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ast
 import numbers
+import sys
 from typing import Any
 
 import numpy as np
 
 from ..errors import TapeError
-from ..kernels import lazy
+from ..kernels.rows import scalar_value
 from ..ops import OPCODE, OPS, Op
 from .condition import Condition
 from .dispatch import array_function, array_ufunc
@@ -73,8 +74,6 @@ class Active(Operators):
 
     def _freeze(self) -> None:
         """Guard that a replay sees this very number (NaN and the sign of zero included)."""
-        import sys
-
         condition = Condition(self.tape, _SAME, self.index, -1, self._value, True)
         self.tape._append_guard(condition._rows(), True, sys._getframe(1))
 
@@ -237,7 +236,7 @@ _NAMESPACE = {
     "new": object.__new__,
     "passive_float": passive_float,
     "two_tapes": two_tapes,
-    "scalar_value": lazy.scalar_value,
+    "scalar_value": scalar_value,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TapeError
-from ..kernels.lazy import scalar_value
+from ..kernels.rows import scalar_value
 from ..ops import OPCODE, OPS, Op
 from ..structure import flatten
 from .active import RECORDERS, REFLECTED, Active

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TapeError, TapeFullError
+from ..kernels import rows as kernels
 from ..ops import OPCODE
 
 BYTES_PER_ROW = 33
@@ -117,11 +118,9 @@ class Storage:
         """Move staged rows into the columns, with their partials."""
         if not self._stage:
             return
-        from ..kernels import rows
-
         stage, self._stage = self._stage, []
         staged = np.fromiter(stage, np.float64, len(stage)).reshape(-1, FIELDS_PER_STAGED_ROW)
-        rows.write_staged(staged, self._flushed, *self._columns.values())
+        kernels.write_staged(staged, self._flushed, *self._columns.values())
         self._flushed += len(staged)
 
     def _append_elementwise(
@@ -133,10 +132,8 @@ class Storage:
         y: NDArray[np.float64],
     ) -> int:
         """One row per element of 1-D operands; returns the first row."""
-        from ..kernels import rows
-
         start = self._reserve(x.size)
-        rows.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
+        kernels.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
         return start
 
     def _append_where(
@@ -148,19 +145,15 @@ class Storage:
         y: NDArray[np.float64],
     ) -> int:
         """A COND and a WHERE row per element of 1-D operands; returns the first COND row."""
-        from ..kernels import rows
-
         start = self._reserve(2 * x.size)
-        rows.write_where(condition, arg0, x, arg1, y, start, *self._columns.values())
+        kernels.write_where(condition, arg0, x, arg1, y, start, *self._columns.values())
         return start
 
     def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
         """Sum of 1-D elements in order; returns its value and its row, -1 where all are passive."""
-        from ..kernels import rows
-
         self._check_operands(int(index.max(initial=-1)))
         start = self._reserve(x.size)
-        count, row, total = rows.write_sum(index, x, start, *self._columns.values())
+        count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
         self._next = self._flushed = start + count
         return total, row
 

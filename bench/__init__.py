@@ -1,0 +1,16 @@
+"""Benchmarks: ``python -m bench list | run | compare | report``.
+
+``core.py``
+    what a problem and a measurement are;
+``problems/``
+    one file per problem: plain objective, sizes, the check against known answers;
+``tools/``
+    one file per tool: how it does each problem;
+``timing.py``
+    correctness first, then interleaved timing;
+``report.py``
+    JSON, tables, comparison of two runs.
+
+To add a problem, write its file and name it in ``problems/__init__.py``; a tool takes part by a function under the
+problem's name in its ``WAYS``.
+"""

@@ -1,0 +1,103 @@
+"""The command line: ``python -m bench list | run | compare | report``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bench import report, timing
+from bench.problems import PROBLEMS
+from bench.tools import TOOLS, installed, ways
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    return options.verb(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of fastad and its peers.")
+    verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report")
+
+    verb = verbs.add_parser("list", help="problems and tools")
+    verb.set_defaults(verb=list_all)
+
+    verb = verbs.add_parser("run", help="check every answer, then time the tools in turn")
+    verb.add_argument("problems", nargs="*", metavar="problem", help="default: all")
+    verb.add_argument("--tools", default=",".join(TOOLS), help="comma-separated; default: %(default)s")
+    verb.add_argument("--threads", help="comma-separated numbers of threads, for the problems that use several")
+    verb.add_argument("--quick", action="store_true", help="small sizes, few rounds: for correctness, not for numbers")
+    verb.add_argument("--json", metavar="FILE", help="write every sample, the versions and the machine")
+    verb.set_defaults(verb=run)
+
+    verb = verbs.add_parser("compare", help="two result files; exit code 1 if fastad has become slower beyond noise")
+    verb.add_argument("old")
+    verb.add_argument("new")
+    verb.set_defaults(verb=compare)
+
+    verb = verbs.add_parser("report", help="the table of a result file")
+    verb.add_argument("file")
+    verb.set_defaults(verb=show)
+    return parser
+
+
+def list_all(options: argparse.Namespace) -> int:
+    doing = {tool: ways(tool) for tool in TOOLS if installed(tool)}
+    for name, problem in PROBLEMS.items():
+        print(f"{name:14} {problem.section}: {problem.title}")
+        print(f"{'':14} by {', '.join(tool for tool, can in doing.items() if name in can)}")
+    print()
+    for tool in TOOLS:
+        print(f"{tool:14} {installed(tool) or 'not installed'}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    chosen = options.problems or list(PROBLEMS)
+    tools = options.tools.split(",")
+    for name, known in (*((p, PROBLEMS) for p in chosen), *((t, TOOLS) for t in tools)):
+        if name not in known:
+            sys.exit(f"{name!r} is none of: {', '.join(known)}")
+    threads = tuple(int(n) for n in options.threads.split(",")) if options.threads else None
+    if threads and not all(1 <= n <= timing.cores() for n in threads):
+        sys.exit(f"--threads: 1 to {timing.cores()} on this machine, got {options.threads}")
+
+    skipped = [f"{tool}: skipped, {TOOLS[tool]} is not installed" for tool in tools if not installed(tool)]
+    for line in skipped:
+        timing.say(line)
+    doing = {tool: ways(tool) for tool in tools if installed(tool)}
+    rows = []
+    for problem in (PROBLEMS[name] for name in chosen):
+        can = {tool: able[problem.name] for tool, able in doing.items() if problem.name in able}
+        rows += timing.measure(problem, can, options.quick, threads if len(problem.threads) > 1 else None)
+    if options.json:
+        report.save(options.json, rows, options.quick, skipped)
+    print(report.show(rows))
+    return int(any(row.failure for row in rows))
+
+
+def compare(options: argparse.Namespace) -> int:
+    (before, old), (after, new) = report.load(options.old), report.load(options.new)
+    for name in ("cpu", "simd", "python"):
+        if before["machine"][name] != after["machine"][name]:
+            print(f"different {name}: {before['machine'][name]} and {after['machine'][name]}")
+    table, slower = report.compare(old, new)
+    print(table)
+    return int(slower)
+
+
+def show(options: argparse.Namespace) -> int:
+    header, rows = report.load(options.file)
+    machine = header["machine"]
+    print(f"{header['when']}{', quick: for correctness only' if header['quick'] else ''}")
+    print(f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['simd'])}; {machine['system']}")
+    print(f"Python {machine['python']}; " + ", ".join(f"{name} {v}" for name, v in machine["versions"].items()))
+    for line in header["skipped"]:
+        print(line)
+    print()
+    print(report.show(rows))
+    return int(any(row.failure for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

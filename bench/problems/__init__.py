@@ -1,0 +1,8 @@
+"""All problems by name, in the order in which they run."""
+
+from bench.core import Problem
+from bench.problems import cold_start, down_and_out, normals, record_mul, rosenbrock
+
+PROBLEMS: dict[str, Problem] = {
+    module.PROBLEM.name: module.PROBLEM for module in (rosenbrock, record_mul, down_and_out, normals, cold_start)
+}

@@ -1,0 +1,34 @@
+"""All tools by name: the module ``bench.tools.<name>``, and the package that it needs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from bench.core import Way
+
+TOOLS: dict[str, str] = {
+    "fastad": "fastad",
+    "numba_value": "numba",
+    "numpy": "numpy",
+    "jax": "jax",
+    "autograd": "autograd",
+    "xad": "xad",
+}
+
+
+def installed(tool: str) -> str | None:
+    """Version of the package behind a tool, None where it is not installed."""
+    try:
+        return version(TOOLS[tool])
+    except PackageNotFoundError:
+        pass
+    try:  # a checkout on the path, without installed metadata
+        return getattr(import_module(TOOLS[tool]), "__version__", "unknown")
+    except ImportError:
+        return None
+
+
+def ways(tool: str) -> dict[str, Way]:
+    """What an installed tool can do: its function for each problem that it takes part in."""
+    return import_module(f"bench.tools.{tool}").WAYS

@@ -1,0 +1,23 @@
+"""Autograd: array operations on its own numpy, nothing compiled."""
+
+from autograd import value_and_grad
+
+from bench.problems import cold_start as cold
+from bench.problems.rosenbrock import objective_of_arrays
+
+
+def rosenbrock(x, threads):
+    f = value_and_grad(objective_of_arrays)
+    return lambda: f(x)
+
+
+def cold_start(case, threads):
+    answer = """
+def objective(x):
+    return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
+answer = value_and_grad(objective)
+"""
+    return cold.child(case, "from autograd import value_and_grad", answer)
+
+
+WAYS = {"rosenbrock": rosenbrock, "cold_start": cold_start}

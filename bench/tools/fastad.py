@@ -1,0 +1,78 @@
+"""fastad: record once, replay."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+import fastad as fad
+from bench.problems import cold_start as cold
+from bench.problems.down_and_out import payoff
+from bench.problems.record_mul import loop
+from bench.problems.rosenbrock import objective
+from fastad.kernels import philox
+
+
+def rosenbrock(x, threads):
+    program = fad.record(objective, x)
+    return lambda: program.value_and_grad(x)
+
+
+def record_mul(data, threads):
+    tape = fad.Tape()
+    x, y = tape.input(data.x), tape.input(data.y)
+    start = tape.mark()
+
+    def call():
+        tape.rewind(start)
+        z = loop(x, y, data.n)
+        # The sweep needs the rows in the columns, so it flushes them; itself it costs a few ns per product.
+        return z.value, *tape.reverse(z)
+
+    return call
+
+
+def down_and_out(data, threads):
+    def f(params, z):
+        return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+
+    params = tuple(data.params.tolist())
+    program = fad.record(f, params, data.z[0])
+
+    def call():
+        r = program.batch(params, data.z, axes=(None, 0), wrt=0, reduce="mean", threads=threads)
+        return r.value, np.array(r.gradient)
+
+    return call
+
+
+@njit(nogil=True)
+def fill_groups(key, slots, out):
+    """What a block of a Monte Carlo run does, without the payoff: 20 normals for each of 64 paths at a time."""
+    for group in range(len(out)):
+        philox.normals_group(key, group, False, slots, out[group])
+
+
+def normals(n, threads):
+    dimensions = 20
+    out = np.empty((n // (64 * dimensions), dimensions, 64))
+    key, slots = philox.key_of_seed(1), np.arange(dimensions)
+
+    def call():
+        fill_groups(key, slots, out)
+        return out
+
+    return call
+
+
+def cold_start(case, threads):
+    return cold.child(case, "import fastad as fad", cold.OBJECTIVE + "answer = fad.value_and_grad(objective)")
+
+
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "record_mul": record_mul,
+    "down_and_out": down_and_out,
+    "normals": normals,
+    "cold_start": cold_start,
+}

@@ -1,0 +1,114 @@
+"""The benchmarks' own oracles, and that a wrong answer or a slowdown does not pass."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench import __main__ as cli
+from bench import report, timing
+from bench.core import Row
+from bench.problems import PROBLEMS, down_and_out, rosenbrock
+from bench.tools import numpy as numpy_tool
+
+
+def complex_step(f, x):
+    return [f([v + 1e-30j * (i == j) for j, v in enumerate(x)]).imag / 1e-30 for i in range(len(x))]
+
+
+def test_rosenbrock_known_gradient():
+    x = np.linspace(-1.2, 1.5, 10)
+    value, gradient = rosenbrock.known(x)
+    assert value == pytest.approx(rosenbrock.objective(x.tolist()), rel=1e-14)
+    np.testing.assert_allclose(gradient, complex_step(rosenbrock.objective, x.tolist()), rtol=1e-13)
+
+
+def test_down_and_out_by_hand():
+    params = list(down_and_out.PARAMS.values())
+    z = np.random.default_rng(5).standard_normal((20, down_and_out.COLUMNS - 1))
+
+    def maximum(x, y):
+        return x if complex(x).real > y else y
+
+    rows = down_and_out.by_hand(params, z)
+    assert np.count_nonzero(rows[:, 0]) > 3
+    for path, row in zip(z, rows):
+        want = complex_step(lambda p, path=path: down_and_out.payoff(p, path, np.exp, np.tanh, maximum), params)
+        np.testing.assert_allclose(row[1:], want, rtol=1e-9, atol=1e-9)
+        assert row[0] == pytest.approx(down_and_out.payoff(params, path, np.exp, np.tanh, max), rel=1e-12)
+
+
+def test_wrong_answers_are_told():
+    data = down_and_out.Data(np.array(list(down_and_out.PARAMS.values())), np.zeros((2, down_and_out.COLUMNS - 1)))
+    data.__dict__["by_hand"] = np.array([down_and_out.ORACLE, np.full(7, 1e-3)])
+    right = down_and_out.ORACLE
+    assert down_and_out.check(data, (right[0], right[1:])) == ""
+    assert down_and_out.check(data, (right[0], None)) == ""
+    assert "sigma" in down_and_out.check(data, (right[0], right[1:] * [1, 1, 1, 1, 1 + 1e-8, 1]))
+    assert "price" in down_and_out.check(data, (float("nan"), None))
+    x = np.linspace(-1.2, 1.5, 10)
+    value, gradient = rosenbrock.known(x)
+    assert rosenbrock.check(x, (value, gradient)) == ""
+    assert "gradient" in rosenbrock.check(x, (value, gradient * 1.001))
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(timing, "SHORTEST_SAMPLE", 1e-4)
+
+
+def test_run_writes_what_report_and_compare_read(short, tmp_path, capsys):
+    file = str(tmp_path / "a.json")
+    assert cli.main(["run", "normals", "--tools", "numpy", "--quick", "--json", file]) == 0
+    table = capsys.readouterr().out
+    assert "right" in table
+    result = json.loads((tmp_path / "a.json").read_text())
+    assert result["machine"]["simd"]
+    assert result["machine"]["versions"]["numpy"] == np.__version__
+    assert len(result["rows"][0]["samples"]) == timing.ROUNDS[True]
+    assert cli.main(["report", file]) == 0
+    assert table in capsys.readouterr().out
+    assert cli.main(["compare", file, file]) == 0
+    assert cli.main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in PROBLEMS)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"), [(lambda n: np.ones(n), "mean is 1"), (lambda n: 1 / 0, "ZeroDivisionError: division by zero")]
+)
+def test_a_wrong_or_failing_tool_makes_the_run_fail(short, monkeypatch, capsys, call, words):
+    monkeypatch.setitem(numpy_tool.WAYS, "normals", lambda n, threads: lambda: call(n))
+    assert cli.main(["run", "normals", "--tools", "numpy", "--quick"]) == 1
+    out = capsys.readouterr().out
+    assert "WRONG" in out
+    assert words in out
+
+
+def row(tool, *samples):
+    return Row("rosenbrock", "n = 10", tool, 1, "call", 0.1, 0.1, list(samples))
+
+
+def test_compare_flags_a_slowdown_beyond_noise_and_drift():
+    old = [row("fastad", 1.0, 1.01, 1.02), row("jax", 2.0, 2.01, 2.02), row("xad", 3.0, 3.01, 3.02)]
+
+    def slower(*factors):
+        new = [replace(r, samples=[f * s for s in r.samples]) for r, f in zip(old, factors)]
+        return report.compare(old, new)[1]
+
+    assert not slower(1.0, 1.0, 1.0)
+    assert not slower(1.03, 1.0, 1.0)  # within the floor
+    assert slower(1.2, 1.0, 1.0)
+    assert not slower(1.5, 1.5, 1.5)  # the machine, not fastad
+    assert slower(1.5, 1.2, 1.2)
+    assert not slower(0.5, 1.0, 1.0)
+    noisy = [row("fastad", 0.8, 1.01, 1.4)]
+    assert not report.compare(noisy, [row("fastad", 1.2, 1.21, 1.22)])[1]
+    assert report.compare([], noisy) == ("no measurement in common", False)
+
+
+def test_a_tool_that_is_not_installed_is_skipped_in_one_line(short, monkeypatch, capsys):
+    monkeypatch.setitem(cli.TOOLS, "jax", "no_such_package_at_all")
+    assert cli.main(["run", "normals", "--tools", "jax,numpy", "--quick"]) == 0
+    assert "jax: skipped, no_such_package_at_all is not installed" in capsys.readouterr().err

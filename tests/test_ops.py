@@ -1,0 +1,606 @@
+"""Every operation of the table in every consumer: the same bits, the right numbers, the stated edges.
+
+Oracles: mpmath at 50 digits for values and derivatives, NumPy for special values, and the design's rules at
+kinks written out as literals.
+"""
+
+import operator
+import zlib
+from math import inf, nan
+
+import mpmath
+import numpy as np
+import pytest
+from helpers_core import assert_same_bits, assert_same_numbers, ulps
+
+import fastad as fad
+from fastad.kernels.elementwise import evaluate
+from fastad.kernels.rows import scalar_value
+from fastad.ops import BY_NAME, OPCODE, OPS
+
+mp = mpmath.mp
+
+SMOOTH = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "neg": lambda x: -x,
+    "pow": lambda x, y: x**y,
+    "abs": abs,
+    "exp": mp.exp,
+    "log": mp.log,
+    "sqrt": mp.sqrt,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tanh": mp.tanh,
+    "erf": mp.erf,
+    "norm_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "norm_cdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2,
+    "maximum": max,
+    "minimum": min,
+    "stop_gradient": lambda x: x,
+}
+CONDITIONS = {
+    "less": lambda x, y: x < y,
+    "less_equal": lambda x, y: x <= y,
+    "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
+    "equal": lambda x, y: x == y,
+    "not_equal": lambda x, y: x != y,
+    "same": lambda x, y: repr(x) == repr(y),  # repr tells all floats apart, and the zeros, but not NaNs
+    "logical_and": lambda x, y: bool(x) and bool(y),
+    "logical_or": lambda x, y: bool(x) or bool(y),
+    "logical_not": lambda x: not x,
+}
+BY_HAND = {"input", "cond", "where", "guard"}  # tested one by one below
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, -8.0, 1 / 3, 40.0, 5e-324, -1e-310, 1e308, -1e308, inf, -inf, nan]
+PAIRS = [(x, y) for x in SPECIAL for y in SPECIAL]
+
+smooth = pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth"], ids=lambda op: op.name)
+
+
+def test_every_operation_has_an_oracle():
+    for kind, oracles in (("smooth", SMOOTH), ("condition", CONDITIONS), ("structure", BY_HAND)):
+        assert {op.name for op in OPS if op.kind == kind} == set(oracles)
+
+
+# -------------------- samples --------------------
+
+
+def samples(op, n=60):
+    """Points of the row's domain, over many magnitudes."""
+    rng = np.random.default_rng(zlib.crc32(op.name.encode()))
+    columns = []
+    for low, high in op.domain[: op.arity]:
+        if np.isfinite(low) and np.isfinite(high):
+            columns.append(np.nextafter(low, high) + (high - low) * rng.random(n) * (1 - 1e-12))
+        else:
+            magnitude = 10.0 ** rng.uniform(-8, 3, n)
+            columns.append(magnitude if low == 0.0 else magnitude * rng.choice([-1.0, 1.0], n))
+    return columns
+
+
+def special(op):
+    """Special values, in all pairs for a binary operation."""
+    return list(np.array(PAIRS).T.copy()) if op.arity == 2 else [np.array(SPECIAL)]
+
+
+# -------------------- consumers --------------------
+# Each takes (op, columns, active) and gives values, partials by reverse and tangents by forward; ``active``
+# says which operands are active. Partials come in one sweep: every sample has inputs of its own.
+
+OPERATORS = {
+    "__add__": operator.add,
+    "__sub__": operator.sub,
+    "__mul__": operator.mul,
+    "__truediv__": operator.truediv,
+    "__neg__": operator.neg,
+    "__pow__": operator.pow,
+    "__abs__": operator.abs,
+}
+
+
+def by_name(op):
+    return getattr(fad, op.name)
+
+
+def by_operator(op):
+    return OPERATORS.get(op.dunder)
+
+
+def by_ufunc(op):
+    return getattr(np, op.ufunc) if op.ufunc else None
+
+
+def scalars(function, columns, active):
+    tape = fad.Tape()
+    inputs = [[tape.input(v) for v in column.tolist()] for column, a in zip(columns, active) if a]
+    taken = iter(inputs)
+    operands = [next(taken) if a else column.tolist() for column, a in zip(columns, active)]
+    outputs = [function(*xs) for xs in zip(*operands)]
+    assert all(type(out) is fad.Active for out in outputs)
+    n = len(outputs)
+    partials = [np.array(g) for g in tape.reverse(outputs, np.ones(n), wrt=inputs)]
+    ways = np.kron(np.eye(len(inputs)), np.ones((n, 1)))
+    tangents = tape.forward(outputs, ways).T
+    return np.array([out.value for out in outputs]), partials, tangents
+
+
+def arrays(function, columns, active):
+    tape = fad.Tape()
+    operands = [tape.inputs(column) if a else column for column, a in zip(columns, active)]
+    inputs = [x for x, a in zip(operands, active) if a]
+    out = function(*operands)
+    assert type(out) is fad.ActiveArray
+    n = out.size
+    partials = tape.reverse(out, np.ones(n), wrt=inputs)
+    ways = np.kron(np.eye(len(inputs)), np.ones((n, 1)))
+    return np.array(out.value), partials, tape.forward(out, ways).T
+
+
+def programs(function, columns, active):
+    """Single replay, recorded at ordinary arguments and moved to each sample."""
+    program = fad.record(function, *[0.5 + 0.25 * i for i in range(len(columns))])
+    points = list(zip(*(column.tolist() for column in columns)))
+    every = tuple(range(len(columns)))
+    both = [program.value_and_grad(*point, argnums=every) for point in points]
+    values = np.array([program(*point) for point in points])
+    assert_same_bits([value for value, _ in both], values)
+    tangents = []
+    for k in every:
+        direction = [float(i == k) for i in every]
+        tangents.append([program.jvp(point, direction)[1] for point in points])
+    return values, np.array([gradient for _, gradient in both]).T, np.array(tangents)
+
+
+def batches(function, columns, active):
+    """Replay of all samples side by side; no forward sweep there."""
+    program = fad.record(function, *[0.5 + 0.25 * i for i in range(len(columns))])
+    result = program.batch(*columns, axes=0, wrt=tuple(range(len(columns))))
+    return result.value, result.gradient, result.gradient
+
+
+CONSUMERS = {
+    "operator": (scalars, by_operator),
+    "ufunc": (scalars, by_ufunc),
+    "array": (arrays, by_name),
+    "array operator": (arrays, by_operator),
+    "array ufunc": (arrays, by_ufunc),
+    "program": (programs, by_name),
+    "batch": (batches, by_name),
+}
+ACTIVITIES = {1: [(True,)], 2: [(True, True), (True, False), (False, True)]}
+
+
+def assert_consumers_agree(op, columns):
+    for active in ACTIVITIES[op.arity]:
+        values, partials, tangents = scalars(by_name(op), columns, active)
+        assert_same_numbers(tangents, partials, "forward and reverse")
+        for name, (consumer, find) in CONSUMERS.items():
+            function = find(op)
+            if function is None or (consumer in (programs, batches) and not all(active)):
+                continue
+            got = consumer(function, columns, active)
+            assert_same_bits(got[0], values, f"{name}: value")
+            assert_same_numbers(got[1], partials, f"{name}: partials")
+            assert_same_numbers(got[2], partials, f"{name}: tangents")
+        floats = [by_name(op)(*xs) for xs in zip(*(c.tolist() for c in columns))]
+        assert all(type(x) is float for x in floats)
+        assert_same_bits(floats, values, "floats")
+        assert_same_bits(by_name(op)(*columns), values, "float arrays")
+
+
+@smooth
+def test_consumers_agree_in_the_domain(op):
+    assert_consumers_agree(op, samples(op))
+
+
+@smooth
+def test_consumers_agree_at_special_values(op):
+    assert_consumers_agree(op, special(op))
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth" and op.arity == 2], ids=lambda op: op.name)
+@pytest.mark.parametrize("uniform", [0, 1])
+def test_uniform_operand_in_a_batch(op, uniform):
+    """An operand that is the same for all scenarios: the same bits, and its own sensitivity per scenario."""
+    program = fad.record(by_name(op), 0.5, 0.75)
+    axes = tuple(None if k == uniform else 0 for k in (0, 1))
+    for number in (0.5, -3.0, 0.0, inf, nan):
+        columns = [np.array(SPECIAL), np.array(SPECIAL)]
+        columns[uniform][:] = number
+        values, partials, _ = scalars(by_name(op), columns, (True, True))
+        args = [number if k == uniform else columns[k] for k in (0, 1)]
+        result = program.batch(*args, axes=axes, wrt=(0, 1))
+        assert_same_bits(result.value, values)
+        assert_same_numbers(result.gradient, partials)
+
+
+@smooth
+def test_same_operand_twice(op):
+    """Both partials reach the one operand."""
+    if op.arity == 1:
+        pytest.skip("one operand")
+    function = by_name(op)
+    for x in (0.5, 1.0, 7.0):
+        tape = fad.Tape()
+        a, b = tape.input(x), tape.input(x)
+        expected = tape.reverse(function(a, b)).sum()
+        assert fad.grad(lambda t: function(t, t))(x) == expected
+        assert fad.record(lambda t: function(t, t), 2.0).grad(x) == expected
+        assert fad.record(lambda t: function(t, t), 2.0).batch(np.array([x])).gradient[0] == expected
+
+
+# -------------------- right numbers --------------------
+
+
+@smooth
+def test_values_against_mpmath(op):
+    columns = samples(op)
+    exact = [SMOOTH[op.name](*map(mpmath.mpf, xs)) for xs in zip(*(c.tolist() for c in columns))]
+    for value, truth, *xs in zip(by_name(op)(*columns), exact, *columns):
+        assert ulps(value, truth) <= 2.0, (xs, value, float(truth))
+
+
+@smooth
+def test_partials_against_mpmath(op):
+    if op.name == "stop_gradient":
+        pytest.skip("its derivative is zero by definition: see the edges")
+    columns = samples(op)
+    _, partials, _ = scalars(by_name(op), columns, (True,) * op.arity)
+    # 1 - tanh^2 has an absolute error of a rounding of 1; the others are good to relative accuracy.
+    absolute = 3e-16 if op.name == "tanh" else 1e-307
+    for i, xs in enumerate(zip(*(c.tolist() for c in columns))):
+        for k in range(op.arity):
+            order = tuple(int(j == k) for j in range(op.arity))
+            truth = mp.diff(SMOOTH[op.name], tuple(map(mpmath.mpf, xs)), order)
+            assert abs(partials[k][i] - truth) <= 1e-13 * abs(truth) + absolute, (xs, k, partials[k][i], float(truth))
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "value"),
+    [
+        *[("erf", x, v) for x, v in [(inf, 1.0), (-inf, -1.0), (0.0, 0.0), (-0.0, -0.0), (nan, nan), (40.0, 1.0)]],
+        *[("norm_cdf", x, v) for x, v in [(inf, 1.0), (-inf, 0.0), (0.0, 0.5), (-0.0, 0.5), (nan, nan), (-40.0, 0.0)]],
+        *[("norm_pdf", x, v) for x, v in [(inf, 0.0), (-inf, 0.0), (0.0, 0.3989422804014327), (nan, nan), (1e308, 0.0)]],
+        *[("stop_gradient", x, x) for x in SPECIAL],
+    ],
+)
+def test_special_values_written_out(name, x, value):
+    assert_same_bits(getattr(fad, name)(x), value)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth" and op.ufunc], ids=lambda op: op.name)
+def test_special_values_against_numpy(op):
+    columns = special(op)
+    with np.errstate(all="ignore"):
+        expected = getattr(np, op.ufunc)(*columns)
+    actual = by_name(op)(*columns)
+    if op.name in ("maximum", "minimum"):  # NumPy leaves open which zero it takes
+        assert_same_numbers(actual, expected)
+        return
+    exact = ~np.isfinite(expected) | (expected == 0.0)
+    assert_same_bits(actual[exact], expected[exact])
+    np.testing.assert_allclose(actual[~exact], expected[~exact], rtol=5e-16, atol=5e-324)
+
+
+def test_fractional_power_of_a_negative_number_is_nan():
+    # Python's float gives a complex number here.
+    x = fad.Tape().input(-8.0)
+    for out in (x ** (1 / 3), np.power(x, 1 / 3), fad.pow(x, 1 / 3)):
+        assert np.isnan(out.value)
+    assert np.isnan(fad.pow(-8.0, 1 / 3))
+    assert np.isnan(fad.record(lambda x: x ** (1 / 3), 8.0)(-8.0))
+
+
+def test_division_by_zero_does_not_raise():
+    x = fad.Tape().input(0.0)
+    assert (1.0 / x).value == inf
+    assert (-1.0 / x).value == -inf
+    assert np.isnan((x / 0.0).value)
+    assert (fad.Tape().input(1.0) / -0.0).value == -inf
+
+
+def test_square_is_a_product():
+    """``x ** 2`` is recorded as x * x, for ints and floats, scalars and arrays."""
+    tape = fad.Tape()
+    x, a = tape.input(1.1), tape.inputs([1.1, 7.3])
+    before = len(tape)
+    outs = [x**2, x**2.0, *(a**2), *(a**2.0)]
+    assert (tape.opcode[before:] == OPCODE["mul"]).all()
+    assert_same_bits([out.value for out in outs], [1.1 * 1.1, 1.1 * 1.1, *[1.1 * 1.1, 7.3 * 7.3] * 2])
+
+
+# -------------------- edges, as the design states them --------------------
+
+EDGES = [
+    ("abs", (0.0,), (0.0,)),
+    ("abs", (-0.0,), (0.0,)),
+    ("abs", (nan,), (nan,)),
+    ("maximum", (1.0, 1.0), (1.0, 0.0)),
+    ("maximum", (0.0, -0.0), (1.0, 0.0)),
+    ("maximum", (-0.0, 0.0), (1.0, 0.0)),
+    ("maximum", (nan, 1.0), (1.0, 0.0)),
+    ("maximum", (1.0, nan), (0.0, 1.0)),
+    ("maximum", (inf, inf), (1.0, 0.0)),
+    ("maximum", (-inf, 1.0), (0.0, 1.0)),
+    ("minimum", (1.0, 1.0), (1.0, 0.0)),
+    ("minimum", (0.0, -0.0), (1.0, 0.0)),
+    ("minimum", (-0.0, 0.0), (1.0, 0.0)),
+    ("minimum", (nan, 1.0), (1.0, 0.0)),
+    ("minimum", (1.0, nan), (0.0, 1.0)),
+    ("minimum", (-inf, -inf), (1.0, 0.0)),
+    ("minimum", (inf, 1.0), (0.0, 1.0)),
+    # base partial 0 at exponent 0; exponent partial v log(a) for a > 0 and 0 at a = 0
+    ("pow", (3.0, 0.0), (0.0, 1.0986122886681098)),
+    ("pow", (0.0, 0.0), (0.0, 0.0)),
+    ("pow", (0.0, 2.0), (0.0, 0.0)),
+    ("pow", (0.0, 1.0), (1.0, 0.0)),
+    ("pow", (0.0, 0.5), (inf, 0.0)),
+    ("pow", (1.0, 5.0), (5.0, 0.0)),
+    ("pow", (-2.0, 3.0), (12.0, nan)),
+    ("pow", (-2.0, 0.0), (0.0, nan)),
+    ("sqrt", (0.0,), (inf,)),
+    ("sqrt", (-1.0,), (nan,)),
+    ("log", (0.0,), (inf,)),
+    ("div", (1.0, 0.0), (inf, -inf)),
+    ("stop_gradient", (2.0,), (0.0,)),
+    ("stop_gradient", (inf,), (0.0,)),
+    ("stop_gradient", (nan,), (0.0,)),
+    ("tanh", (inf,), (0.0,)),
+    ("exp", (-inf,), (0.0,)),
+    ("exp", (inf,), (inf,)),
+    ("norm_cdf", (inf,), (0.0,)),
+    ("erf", (-inf,), (0.0,)),
+    ("mul", (inf, 0.0), (0.0, inf)),
+]
+
+
+@pytest.mark.parametrize(("name", "xs", "expected"), EDGES)
+def test_partials_at_edges(name, xs, expected):
+    """In every consumer, forward and reverse."""
+    op = BY_NAME[name]
+    columns = [np.array([x]) for x in xs]
+    wanted = np.array(expected)[:, None]
+    for how, (consumer, find) in {"function": (scalars, by_name), **CONSUMERS}.items():
+        function = find(op)
+        if function is not None:
+            _, partials, tangents = consumer(function, columns, (True,) * op.arity)
+            assert_same_numbers(partials, wanted, how)
+            assert_same_numbers(tangents, wanted, how)
+
+
+def test_ties_return_the_first_operand():
+    for name in ("maximum", "minimum"):
+        function = getattr(fad, name)
+        assert_same_bits([function(0.0, -0.0), function(-0.0, 0.0)], [0.0, -0.0])
+
+
+# -------------------- conditions --------------------
+
+COMPARE = {
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
+
+
+@pytest.mark.parametrize("name", COMPARE)
+@pytest.mark.parametrize("way", ["operator", "ufunc"])
+def test_comparisons(name, way):
+    compare = COMPARE[name] if way == "operator" else getattr(np, name)
+    expected = [CONDITIONS[name](x, y) for x, y in PAIRS]
+    x, y = np.array(PAIRS).T.copy()
+    tape = fad.Tape()
+    xs, ys = [tape.input(v) for v in x.tolist()], [tape.input(v) for v in y.tolist()]
+    for left, right in ((xs, ys), (xs, y.tolist()), (x.tolist(), ys)):
+        conditions = [compare(a, b) for a, b in zip(left, right)]
+        assert all(type(c) is fad.Condition for c in conditions)
+        assert [c.outcome for c in conditions] == expected
+        rows = [fad.where(c, 1.0, 0.0) for c in conditions]
+        assert [row.value for row in rows] == expected
+        assert not tape.reverse(rows, np.ones(len(rows))).any()
+    a, b = tape.inputs(x), tape.inputs(y)
+    for left, right in ((a, b), (a, y), (x, b)):
+        condition = compare(left, right)
+        assert type(condition) is fad.ConditionArray
+        assert condition.outcome.tolist() == expected
+        assert tape.value[-len(x) :].tolist() == [float(e) for e in expected], "the rows of the conditions"
+    program = fad.record(lambda x, y: fad.where(compare(x, y), 1.0, 0.0), 0.5, 0.75)
+    assert [program(*pair) for pair in PAIRS] == expected
+    result = program.batch(x, y, axes=0, wrt=(0, 1))
+    assert result.value.tolist() == expected
+    assert not np.any(result.gradient)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_condition_kernels(name):
+    """The rule itself, for one point and for eight lanes at a time."""
+    op, code = BY_NAME[name], OPCODE[name]
+    columns = special(op)
+    expected = [float(CONDITIONS[name](*xs)) for xs in zip(*(c.tolist() for c in columns))]
+    x, y = (*columns, np.zeros_like(columns[0]))[:2]
+    assert evaluate(code, x, y).tolist() == expected
+    assert [scalar_value(code, a, b) for a, b in zip(x.tolist(), y.tolist())] == expected
+
+
+def test_same_tells_bits_apart():
+    """What a frozen value must stay: the same bits, or NaN for NaN."""
+    program = fad.record(lambda x: x * x.value, -0.0)
+    assert program(-0.0) == 0.0
+    with pytest.raises(fad.errors.DivergenceError):
+        program(0.0)
+    assert np.isnan(fad.record(lambda x: x * x.value, nan)(-nan))
+
+
+BITS = np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 0.0], [2.0, 2.0]]).T.copy()
+
+
+@pytest.mark.parametrize(
+    ("combine", "expected"),
+    [
+        (lambda a, b: a & b, [False, False, False, True]),
+        (lambda a, b: a | b, [False, True, True, True]),
+        (lambda a, b: ~a, [True, True, False, False]),
+        (lambda a, b: ~(a & ~b) | a, [True, True, True, True]),
+    ],
+    ids=["and", "or", "not", "nested"],
+)
+def test_combined_conditions(combine, expected):
+    def f(x, y):
+        return fad.where(combine(x > 1.0, y > 1.0), 1.0, 0.0)
+
+    for x, y, e in zip(*BITS.tolist(), expected):
+        tape = fad.Tape()
+        a, b = tape.input(x), tape.input(y)
+        assert combine(a > 1.0, b > 1.0).outcome is e
+        assert f(a, b).value == e
+        assert not tape._guard_rows
+    tape = fad.Tape()
+    a, b = tape.inputs(BITS[0]), tape.inputs(BITS[1])
+    assert combine(a > 1.0, b > 1.0).outcome.tolist() == expected
+    assert f(a, b).value.tolist() == expected
+    assert not tape._guard_rows
+    program = fad.record(f, 2.0, 2.0)
+    assert [program(x, y) for x, y in BITS.T.tolist()] == expected
+    assert program.batch(*BITS, axes=0).value.tolist() == expected
+
+
+# -------------------- where, clip, input, guard --------------------
+
+
+def choose(x, y):
+    return fad.where(x < y, x, y)
+
+
+def test_where_in_every_consumer():
+    columns = list(np.array(PAIRS).T.copy())
+    chosen = [x < y for x, y in PAIRS]
+    values = [x if c else y for (x, y), c in zip(PAIRS, chosen)]
+    partials = np.array([[float(c) for c in chosen], [float(not c) for c in chosen]])
+    for consumer in (scalars, arrays, programs, batches):
+        got = consumer(choose, columns, (True, True))
+        assert_same_bits(got[0], values, consumer.__name__)
+        assert_same_numbers(got[1], partials, consumer.__name__)
+        assert_same_numbers(got[2], partials, consumer.__name__)
+    for consumer in (scalars, arrays):
+        for k, active in enumerate([(True, False), (False, True)]):
+            got = consumer(choose, columns, active)
+            assert_same_bits(got[0], values)
+            assert_same_numbers(got[1], partials[k : k + 1])
+
+
+def test_where_is_a_cond_row_and_a_where_row():
+    tape = fad.Tape()
+    x, y = tape.input(1.0), tape.input(2.0)
+    condition = x < y
+    out = fad.where(condition, x, 7.0)
+    assert [BY_NAME[n].name for n in ("less", "cond", "where")] == [OPS[c].name for c in tape.opcode[2:]]
+    assert (tape.arg0[2:].tolist(), tape.arg1[2:].tolist()) == ([0, 2, 0], [1, -1, -1])
+    assert tape.value[2:].tolist() == [1.0, 1.0, 1.0]
+    assert (tape.partial0[4], tape.partial1[4]) == (1.0, 7.0)
+    assert out.index == 4
+    fad.where(condition, y, x)  # a condition used twice has one row
+    assert len(tape) == 7
+
+
+def test_where_of_two_passive_numbers():
+    program = fad.record(lambda x: fad.where(x > 1.0, 3.0, -5.0) * x, 2.0)
+    assert (program(2.0), program(0.5)) == (6.0, -2.5)
+    assert (program.grad(2.0), program.grad(0.5)) == (3.0, -5.0)
+    assert program.batch(np.array([2.0, 0.5])).gradient.tolist() == [3.0, -5.0]
+
+
+def guarded_root(x):
+    return fad.where(x > 0.0, fad.sqrt(x), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "derivative"),
+    [
+        (guarded_root, 0.0, 0.0),
+        (guarded_root, -1.0, 0.0),
+        (guarded_root, 4.0, 0.25),
+        (lambda x: fad.where(x > 0.0, fad.log(x), x), -1.0, 1.0),
+        (lambda x: fad.where(x > 0.0, fad.log(x), x), 0.0, 1.0),
+        (lambda x: fad.where(x != 0.0, fad.sin(x) / x, 1.0), 0.0, 0.0),
+        (lambda x: fad.where(x < 700.0, fad.exp(x), 1.0) * 2.0, 1000.0, 0.0),
+        (lambda x: fad.stop_gradient(fad.sqrt(x)) + x, 0.0, 1.0),
+        (lambda x: fad.sqrt(fad.stop_gradient(x)) + x, 0.0, 1.0),
+        (lambda x: fad.maximum(x, 1.0) * fad.minimum(fad.log(x), -1.0), 0.0, inf),
+        (lambda x: fad.maximum(1.0, fad.log(x)), 0.0, 0.0),
+    ],
+)
+def test_zero_factor_rule(f, x, derivative):
+    """The infinite or undefined partial of what is not taken does no harm, forward and reverse."""
+    tape = fad.Tape()
+    a = tape.input(x)
+    assert tape.reverse(f(a)) == derivative
+    assert tape.reverse(f(a), np.ones((1, 2))).tolist() == [[derivative, derivative]]
+    assert tape.forward(f(a), [1.0]) == derivative
+    v = tape.inputs([x, 1.5, x])
+    expected = [derivative, fad.grad(f)(1.5), derivative]
+    assert tape.reverse(f(v), np.ones(3), wrt=v).tolist() == expected
+    program = fad.record(f, 1.5)
+    assert program.grad(x) == derivative
+    assert program.jvp((x,), (1.0,))[1] == derivative
+    assert program.batch(np.array([1.5, x])).gradient.tolist() == [fad.grad(f)(1.5), derivative]
+    assert program.batch(np.array([x, x]), reduce="sum").gradient == 2 * derivative
+
+
+def test_clip():
+    """clip is minimum(maximum(x, lower), upper): two rows, and their edges."""
+    for x, value, derivative in [(0.0, 1.0, 0.0), (1.5, 1.5, 1.0), (9.0, 2.0, 0.0), (1.0, 1.0, 1.0), (2.0, 2.0, 1.0)]:
+        tape = fad.Tape()
+        a = tape.input(x)
+        out = fad.clip(a, 1.0, 2.0)
+        assert (out.value, tape.reverse(out)) == (value, derivative)
+        assert len(tape) == 3
+        assert np.clip(a, 1.0, 2.0).value == value
+        assert fad.clip(x, 1.0, 2.0) == value
+    x = np.array([0.0, 1.5, 9.0, nan])
+    assert_same_bits(fad.clip(x, 1.0, 2.0), [1.0, 1.5, 2.0, nan])
+    assert_same_bits(fad.clip(x, None, 2.0), [0.0, 1.5, 2.0, nan])
+    assert_same_bits(fad.clip(x, 1.0, None), [1.0, 1.5, 9.0, nan])
+    assert fad.clip(x, None, None) is x
+    assert fad.grad(lambda lower, upper: fad.clip(0.0, lower, upper), argnums=(0, 1))(1.0, 2.0) == (1.0, 0.0)
+
+
+def test_input_rows():
+    tape = fad.Tape()
+    tape.input(2.5)
+    tape.inputs([-0.0, nan])
+    assert tape.opcode.tolist() == [OPCODE["input"]] * 3
+    assert_same_bits(tape.value, [2.5, -0.0, nan])
+    assert fad.record(lambda x: x, 1.0)(-0.0) == 0.0
+    assert_same_bits(fad.record(lambda x: x, 1.0).batch(np.array([-0.0, nan, inf])).value, [-0.0, nan, inf])
+
+
+@pytest.mark.parametrize("outcome", [True, False])
+def test_guard_rows(outcome):
+    """A truth is a row that repeats the condition, has no derivative, and is compared in replay."""
+    tape = fad.Tape()
+    x = tape.input(2.0 if outcome else 0.5)
+    assert bool(x > 1.0) is outcome
+    assert [OPS[c].name for c in tape.opcode] == ["input", "greater", "guard"]
+    assert tape.arg0.tolist() == [-1, 0, 1]
+    assert tape.value[2] == tape.partial1[2] == float(outcome)
+
+    def f(x):
+        return x * 3.0 if x > 1.0 else -x
+
+    inside, outside = (2.0, 0.5) if outcome else (0.5, 2.0)
+    program = fad.record(f, inside)
+    assert program(inside) == f(inside)
+    assert program.batch(np.full(70, inside)).gradient.tolist() == [3.0 if outcome else -1.0] * 70
+    with pytest.raises(fad.errors.DivergenceError):
+        program(outside)
+    with pytest.raises(fad.errors.DivergenceError, match="scenario 66 decide"):
+        program.batch(np.where(np.arange(70) == 66, outside, inside))
+    with pytest.raises(fad.errors.DivergenceError):
+        program(nan) if outcome else program(inf)
