@@ -66,12 +66,15 @@ def run(options: argparse.Namespace) -> int:
     for line in skipped:
         timing.say(line)
     doing = {tool: ways(tool) for tool in tools if installed(tool)}
+    load = timing.load()
+    if load > 0.3 and not options.quick:
+        timing.say(f"The machine is busy (load {load:.1f}): the times will tell little.")
     rows = []
     for problem in (PROBLEMS[name] for name in chosen):
         can = {tool: able[problem.name] for tool, able in doing.items() if problem.name in able}
         rows += timing.measure(problem, can, options.quick, threads if len(problem.threads) > 1 else None)
     if options.json:
-        report.save(options.json, rows, options.quick, skipped)
+        report.save(options.json, rows, options.quick, skipped, load)
     print(report.show(rows))
     return int(any(row.failure for row in rows))
 
@@ -89,7 +92,7 @@ def compare(options: argparse.Namespace) -> int:
 def show(options: argparse.Namespace) -> int:
     header, rows = report.load(options.file)
     machine = header["machine"]
-    print(f"{header['when']}{', quick: for correctness only' if header['quick'] else ''}")
+    print(f"{header['when']}, load {header['load']:.1f}{', quick: for correctness only' if header['quick'] else ''}")
     print(f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['simd'])}; {machine['system']}")
     print(f"Python {machine['python']}; " + ", ".join(f"{name} {v}" for name, v in machine["versions"].items()))
     for line in header["skipped"]:

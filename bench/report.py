@@ -64,11 +64,13 @@ def _simd() -> list[str]:
     return [binding.get_host_cpu_name(), *(name for name in SIMD if features.get(name))]
 
 
-def save(path: str, rows: list[Row], quick: bool, skipped: list[str]) -> None:
+def save(path: str, rows: list[Row], quick: bool, skipped: list[str], load: float) -> None:
+    """Write a result file; ``load`` is what else the machine was doing when the run began, in busy cores."""
     result = {
         "format": FORMAT,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
+        "load": load,
         "machine": machine(),
         "skipped": skipped,
         "rows": [asdict(row) for row in rows],
@@ -143,8 +145,8 @@ def duration(seconds: float) -> str:
 def compare(old: list[Row], new: list[Row], tool: str = "fastad") -> tuple[str, bool]:
     """A table of the rows that both runs have, and whether ``tool`` has become slower beyond noise.
 
-    What the other tools of the same case, on as many threads, have gained or lost since is the machine's doing (their code has not changed)
-    and is divided out. A row is flagged when the rest exceeds the interquartile ranges involved and 5 %.
+    What the other tools of the same case have gained or lost, on as many threads, is the machine's doing, as their code
+    has not changed, and is divided out. A row is flagged when the rest exceeds the interquartile ranges involved and 5 %.
     """
     before = {row.key: row for row in old if row.samples}
     pairs = [(before[row.key], row) for row in new if row.samples and row.key in before]

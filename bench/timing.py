@@ -31,6 +31,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def load() -> float:
+    """Busy cores over the last minute, by whoever else."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
 @contextmanager
 def on_cores(threads: int) -> Iterator[None]:
     """Hold every thread of this process to the first ``threads`` cores, where the system can (Linux).

@@ -396,7 +396,8 @@ _ERF = (
     -1.3918092611543543e-07,
 )
 _SQRT2 = 1.4142135623730951
-_NORMAL_DENSITY_0 = 0.3989422804014327
+_DENSITY_0 = 0.3989422804014327
+_DENSITY_0_LOW = -2.49232720227773e-17
 
 
 @jit
@@ -436,7 +437,7 @@ def norm_pdf(x):
     a = select(a > 40.0, 40.0, a)
     high, low = _half_square(a)
     m, first, second = _exp_parts(high, low)
-    return m * _NORMAL_DENSITY_0 * first * second
+    return fma(m, _DENSITY_0, m * _DENSITY_0_LOW) * first * second
 
 
 @jit

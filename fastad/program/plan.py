@@ -101,7 +101,7 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         outputs=(
             uniform_values,
             np.array(seeds, np.int32),
-            np.array(targets, np.int32).reshape(r.output_rows.size, -1),
+            np.array(targets, np.int32).reshape(r.output_rows.size, int(wrt.sum())),
         ),
         input_slots=slot[:n_inputs],
         uniform_rows=np.flatnonzero(uniform_slot >= 0).astype(np.int32),

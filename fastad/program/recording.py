@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from ..errors import DivergenceError
 from ..kernels import rows as kernels
+from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record.context import Outputs, activate, call
 from ..record.tape import Tape
+
+_SAME = OPCODE["same"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,13 @@ class Site:
     in_builtin: bool
 
     def __str__(self) -> str:
+        return f"{self.file}:{self.line}{self.quoted} (recorded as {self.outcome})"
+
+    @property
+    def quoted(self) -> str:
+        """The source line in backquotes, empty where there is no source."""
         text = linecache.getline(self.file, self.line).strip()
-        quoted = f" `{text}`" if text else ""
-        return f"{self.file}:{self.line}{quoted} (recorded as {self.outcome})"
+        return f" `{text}`" if text else ""
 
     @property
     def remedy(self) -> str:
@@ -91,13 +98,19 @@ class Recording:
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:
         """Return the error for scenarios that decide the guard at a row differently."""
         site = self.sites[int(np.searchsorted(self.guard_rows, row))]
-        who = "these arguments decide" if scenarios is None else f"{_listed(scenarios)} decide"
-        return DivergenceError(f"{who} a recorded comparison differently: {site}{site.remedy}")
+        who = "these arguments" if scenarios is None else _listed(scenarios)
+        condition = self.arg0[row]
+        if self.opcode[condition] == _SAME:
+            return DivergenceError(
+                f"a number frozen while recording is another one for {who}: {site.file}:{site.line}{site.quoted} "
+                f"(recorded as {self.partial1[condition]!r}); let it follow the scenario with fad.stop_gradient"
+            )
+        return DivergenceError(f"{who} decide a recorded comparison differently: {site}{site.remedy}")
 
 
 def _listed(scenarios: NDArray[np.int64]) -> str:
     shown = ", ".join(str(s) for s in scenarios[:8])
-    more = f" and {scenarios.size - 8} more" if scenarios.size > 8 else ""
+    more = f" and at least {scenarios.size - 8} more" if scenarios.size > 8 else ""
     return f"scenario{'s' if scenarios.size > 1 else ''} {shown}{more}"
 
 
