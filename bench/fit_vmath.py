@@ -84,6 +84,8 @@ FITS = {
     # (sin(r) - r) / r^3 and (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= pi/4
     "SIN": (series(lambda k: (-1) ** (k + 1) / mp.factorial(2 * k + 3)), lambda z: z, 0, mp.pi**2 / 16, 5),
     "COS": (series(lambda k: (-1) ** k / mp.factorial(2 * k + 4)), lambda z: z * z, 0, mp.pi**2 / 16, 5),
+    # (arctan(t)/t - 1) / t^2 in t^2, |t| <= tan(pi/8)
+    "ATAN": (series(lambda k: mpf((-1) ** (k + 1)) / (2 * k + 3)), lambda z: z, 0, mp.tan(mp.pi / 8) ** 2, 10),
     # erf(x)/x - 1 in x^2, |x| <= 0.6
     "ERF": (
         series(lambda k: 2 / mp.sqrt(mp.pi) * (-1) ** k / mp.factorial(k) / (2 * k + 1) - (k == 0)),

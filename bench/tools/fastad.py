@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import getsource
+
 import numpy as np
 from numba import njit
 
@@ -66,7 +68,7 @@ def normals(n, threads):
 
 
 def cold_start(case, threads):
-    return cold.child(case, "import fastad as fad", cold.OBJECTIVE + "answer = fad.value_and_grad(objective)")
+    return cold.child(case, "import fastad as fad", getsource(objective) + "answer = fad.value_and_grad(objective)")
 
 
 WAYS = {

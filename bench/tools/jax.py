@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import getsource
 
 import jax
 import jax.numpy as jnp
@@ -76,11 +77,7 @@ def down_and_out(data, threads):
 
 def cold_start(case, threads):
     imports = "import jax\njax.config.update('jax_enable_x64', True)\njax.config.update('jax_platforms', 'cpu')"
-    answer = """
-def objective(x):
-    return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
-answer = jax.jit(jax.value_and_grad(objective))
-"""
+    answer = getsource(objective_of_arrays) + "answer = jax.jit(jax.value_and_grad(objective_of_arrays))"
     return cold.child(case, imports, answer)
 
 

@@ -1,5 +1,7 @@
 """XAD for Python: overloaded scalars on a C++ tape, recorded anew for each gradient, as its documentation does."""
 
+from inspect import getsource
+
 import numpy as np
 import xad.adj_1st as xadj
 
@@ -46,19 +48,10 @@ def record_mul(data, threads):
 
 
 def cold_start(case, threads):
-    answer = """
-def answer(x):
-    with xadj.Tape() as tape:
-        inputs = [xadj.Real(v) for v in x.tolist()]
-        tape.registerInputs(inputs)
-        tape.newRecording()
-        y = objective(inputs)
-        tape.registerOutput(y)
-        y.derivative = 1.0
-        tape.computeAdjoints()
-        return y.value, [v.derivative for v in inputs]
-"""
-    return cold.child(case, "import xad.adj_1st as xadj", cold.OBJECTIVE + answer)
+    source = getsource(objective) + getsource(value_and_gradient)
+    return cold.child(
+        case, "import xad.adj_1st as xadj", source + "answer = lambda x: value_and_gradient(objective, x)"
+    )
 
 
 WAYS = {"rosenbrock": rosenbrock, "record_mul": record_mul, "cold_start": cold_start}

@@ -12,14 +12,30 @@ from ._jit import jit
 from ._simd import bits, copysign, fabs, floor, fma, from_bits, patch, rint, select, shr, sqrt
 
 __all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
     "copysign",
     "cos",
+    "cosh",
     "erf",
+    "erfc",
     "exp",
+    "exp2",
+    "expm1",
     "fabs",
     "floor",
     "fma",
+    "hypot",
     "log",
+    "log1p",
+    "log2",
+    "log10",
     "norm_cdf",
     "norm_pdf",
     "not_",
@@ -28,7 +44,9 @@ __all__ = [
     "same",
     "select",
     "sin",
+    "sinh",
     "sqrt",
+    "tan",
     "tanh",
 ]
 
@@ -38,9 +56,12 @@ _NAN = math.nan
 _LN2 = 0.6931471805599453
 _LN2_LOW = 2.3190468138462996e-17
 _LOG2E = 1.4426950408889634
+_LOG2E_LOW = 2.0355273740931033e-17
+_LOG10E = 0.4342944819032518
+_LOG10E_LOW = 1.098319650216765e-17
 
-# Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits. The offset 1023 makes these bits
-# the exponent field of a power of two; with twice the offset the difference of two such numbers is one too.
+# Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits. With 1023 added too, these bits are
+# the exponent field of a power of two; with 2046, the difference of two such numbers is one.
 _ROUND = 6755399441055744.0
 _ROUND_1023 = _ROUND + 1023.0
 _ROUND_2046 = _ROUND + 2046.0
@@ -95,20 +116,34 @@ def _exp_range(x):
 
 
 @jit
-def exp(x):
-    """e^x."""
-    x = _exp_range(x)
+def _exp_reduce(x):
+    """K, x - k log(2) without its low part (exact), and 2^k as the product of two factors.
+
+    Two factors, because 2^k may be beyond the range: the product of a number near 1 and the first is
+    exact, the second rounds it once into the subnormals.
+    """
     shifted = fma(x, _LOG2E, _ROUND_2046)
     k = shifted - _ROUND_2046
-    head = fma(k, -_LN2, x)  # exact
+    half = bits(fma(k, 0.5, _ROUND_1023))
+    return k, fma(k, -_LN2, x), from_bits(half << 52), from_bits((bits(shifted) - half) << 52)
+
+
+@jit
+def exp(x):
+    """e^x."""
+    k, head, first, second = _exp_reduce(_exp_range(x))
     low = k * -_LN2_LOW
     r = head + low
-    t = fma(_exp_quadratic(r), r * r, low)
-    # 2^k in two factors: the first product is exact, the second rounds once into the subnormals.
-    half = bits(fma(k, 0.5, _ROUND_1023))
-    first = from_bits(half << 52)
-    second = from_bits((bits(shifted) - half) << 52)
-    return (1.0 + (head + t)) * first * second
+    return (1.0 + (head + fma(_exp_quadratic(r), r * r, low))) * first * second
+
+
+@jit
+def _exp_near_one(head, low):
+    """e^(head + low) for |head| <= log(2)/2, low far smaller."""
+    r = head + low
+    r_low = low - (r - head)
+    one = 1.0 + r
+    return one + fma(_exp_quadratic(r), r * r, (r - (one - 1.0)) + r_low)
 
 
 @jit
@@ -117,17 +152,48 @@ def _exp_parts(x, low):
 
     Callers multiply m by what else they have first, so that a subnormal result is rounded once.
     """
-    x = _exp_range(x)
-    shifted = fma(x, _LOG2E, _ROUND_2046)
+    k, head, first, second = _exp_reduce(_exp_range(x))
+    return _exp_near_one(head, fma(k, -_LN2_LOW, low)), first, second
+
+
+@jit
+def exp2(x):
+    """2^x."""
+    x = select(x > 1025.0, 1025.0, x)
+    x = select(x < -1077.0, -1077.0, x)
+    shifted = x + _ROUND_2046
     k = shifted - _ROUND_2046
-    head = fma(k, -_LN2, x)
-    low = fma(k, -_LN2_LOW, low)
-    r = head + low
-    low = low - (r - head)
-    one = 1.0 + r
-    tail = fma(_exp_quadratic(r), r * r, (r - (one - 1.0)) + low)
+    f = x - k
+    head = f * _LN2
     half = bits(fma(k, 0.5, _ROUND_1023))
-    return one + tail, from_bits(half << 52), from_bits((bits(shifted) - half) << 52)
+    m = _exp_near_one(head, fma(f, _LN2_LOW, fma(f, _LN2, -head)))
+    return m * from_bits(half << 52) * from_bits((bits(shifted) - half) << 52)
+
+
+@jit
+def _half_expm1(x):
+    """(e^x - 1) / 2 as high and low part; half, because 2^k may be 2^1024."""
+    x = select(x > 710.0, 710.0, x)
+    x = select(x < -60.0, -60.0, x)
+    shifted = fma(x, _LOG2E, _ROUND_1023)
+    k = shifted - _ROUND_1023
+    r = fma(k, -_LN2, x)
+    low = k * -_LN2_LOW
+    rounded = r + low
+    t = fma(_exp_quadratic(rounded), rounded * rounded, low)
+    a = from_bits((bits(shifted) - 1) << 52)
+    base = a - 0.5
+    head = fma(a, r, base)
+    tail = fma(a, t, fma(a, r, base - head))
+    high = head + tail
+    return high, tail - (high - head)
+
+
+@jit
+def expm1(x):
+    """e^x - 1."""
+    high, _ = _half_expm1(x)
+    return select(fabs(x) < 1e-17, x, 2.0 * high)
 
 
 # -------------------- logarithm --------------------
@@ -153,24 +219,56 @@ _BIAS = 4503599627371519.0  # 2^52 + 1023
 
 
 @jit
-def log(x):
-    """Natural logarithm."""
+def _split(x):
+    """K and m of x = 2^k m for x > 0, m from sqrt(1/2) to sqrt(2)."""
     is_subnormal = x < _SMALLEST_NORMAL
-    scaled = select(is_subnormal, x * _TWO54, x)
-    # x = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2); k + 1023 is read as the low bits of 2^52 + (k + 1023).
-    shifted = bits(scaled) + (_ONE - _SQRT_HALF)
+    shifted = bits(select(is_subnormal, x * _TWO54, x)) + (_ONE - _SQRT_HALF)
+    # k + 1023 is read as the low bits of 2^52 + (k + 1023).
     k = from_bits(shr(shifted, 52) | _TWO52) - select(is_subnormal, _BIAS + 54.0, _BIAS)
-    f = from_bits((shifted & _MANTISSA) + _SQRT_HALF) - 1.0
+    return k, from_bits((shifted & _MANTISSA) + _SQRT_HALF)
+
+
+@jit
+def _log(x, low):
+    """log(x) + low for 0 < x < inf and a small low."""
+    k, m = _split(x)
+    f = m - 1.0
     s = f / (2.0 + f)
     z = s * s
     z2 = z * z
     high = fma(fma(_LOG[6], z, _LOG[5]), z2, fma(_LOG[4], z, _LOG[3]))
     tail = fma(high, z2 * z, fma(fma(_LOG[2], z, _LOG[1]), z, _LOG[0])) * z
     square = 0.5 * f * f
-    result = fma(k, _LN2_HEAD, f - (square - fma(s, square + tail, k * _LN2_TAIL)))
-    # inf and NaN are their own logarithms; below zero there is none.
+    return fma(k, _LN2_HEAD, f - (square - fma(s, square + tail, fma(k, _LN2_TAIL, low))))
+
+
+@jit
+def _log_ends(x, result):
+    """``result`` where 0 < x < inf; inf and NaN are their own logarithms, below zero there is none."""
     result = select(x < _INF, result, x)
     return select(x > 0.0, result, select(x == 0.0, -_INF, _NAN))
+
+
+@jit
+def log(x):
+    """Natural logarithm."""
+    return _log_ends(x, _log(x, 0.0))
+
+
+@jit
+def _one_plus(x, low):
+    """1 + x + low as u and c with log(1 + x + low) = log(u) + c."""
+    u = 1.0 + x
+    v = u - 1.0
+    c = ((1.0 - (u - v)) + (x - v) + low) / u
+    return u, select(fabs(c) < 1.0, c, 0.0)  # u is 0 or inf: nothing to add
+
+
+@jit
+def log1p(x):
+    """log(1 + x)."""
+    u, c = _one_plus(x, 0.0)
+    return select(x == 0.0, x, _log_ends(u, _log(u, c)))
 
 
 # -------------------- power --------------------
@@ -186,6 +284,8 @@ _POW = (
     0.10422985056437317,
     0.11012738899468506,
 )
+_THIRD = 0.3333333333333333
+_THIRD_LOW = 1.850371707708594e-17
 _TWO_THIRDS = 0.6666666666666666
 _TWO_THIRDS_LOW = 3.700743415417188e-17
 
@@ -193,11 +293,7 @@ _TWO_THIRDS_LOW = 3.700743415417188e-17
 @jit
 def _log_pair(x):
     """Logarithm of x > 0 as high and low part, about 66 bits together."""
-    is_subnormal = x < _SMALLEST_NORMAL
-    scaled = select(is_subnormal, x * _TWO54, x)
-    shifted = bits(scaled) + (_ONE - _SQRT_HALF)
-    k = from_bits(shr(shifted, 52) | _TWO52) - select(is_subnormal, _BIAS + 54.0, _BIAS)
-    m = from_bits((shifted & _MANTISSA) + _SQRT_HALF)
+    k, m = _split(x)
     # s = (m - 1) / (m + 1) in two parts, from one division
     f = m - 1.0
     d = m + 1.0
@@ -225,6 +321,35 @@ def _log_pair(x):
     low = (first - high) + t + (first_low + fma(k, _LN2_TAIL, fma(2.0, s_low, t_low)))
     total = high + low
     return total, low + (high - total)
+
+
+@jit
+def _log_in_base(x, c, c_low):
+    """log(x) (c + c_low)."""
+    high, low = _log_pair(x)
+    return _log_ends(x, fma(high, c, fma(high, c_low, low * c)))
+
+
+@jit
+def log2(x):
+    """Logarithm to base 2, exact for powers of two."""
+    return _log_in_base(x, _LOG2E, _LOG2E_LOW)
+
+
+@jit
+def log10(x):
+    """Logarithm to base 10, exact for powers of ten."""
+    return _log_in_base(x, _LOG10E, _LOG10E_LOW)
+
+
+@jit
+def cbrt(x):
+    """Cube root."""
+    a = fabs(x)
+    high, low = _log_pair(a)
+    e = high * _THIRD
+    m, first, second = _exp_parts(e, fma(high, _THIRD, -e) + fma(high, _THIRD_LOW, low * _THIRD))
+    return select((a > 0.0) & (a < _INF), copysign(m * first * second, x), x)
 
 
 @jit
@@ -287,18 +412,23 @@ def _quadrant(x):
 
 
 @jit
-def _sin_or_cos(quadrant, r, r_low):
-    """sin(r + quadrant pi/2)."""
+def _sin_cos(r, r_low):
+    """What to add to r, and 1 - r^2/2 and what to add to it, for the sine and cosine of r + r_low, |r| <= pi/4."""
     z = r * r
     z2 = z * z
     z4 = z2 * z2
     sin = fma(fma(_SIN[5], z, _SIN[4]), z4, fma(fma(_SIN[3], z, _SIN[2]), z2, fma(_SIN[1], z, _SIN[0])))
     cos = fma(fma(_COS[5], z, _COS[4]), z4, fma(fma(_COS[3], z, _COS[2]), z2, fma(_COS[1], z, _COS[0])))
-    sin = r + fma(sin * z, r, r_low)
     half = 0.5 * z
     head = 1.0 - half
-    cos = head + fma(cos, z2, fma(-r, r_low, (1.0 - head) - half))
-    result = select((quadrant & 1) == 0, sin, cos)
+    return fma(sin * z, r, r_low), head, fma(cos, z2, fma(-r, r_low, (1.0 - head) - half))
+
+
+@jit
+def _sin_or_cos(quadrant, r, r_low):
+    """sin(r + quadrant pi/2)."""
+    tail, head, cos_tail = _sin_cos(r, r_low)
+    result = select((quadrant & 1) == 0, r + tail, head + cos_tail)
     return from_bits(bits(result) ^ ((quadrant & 2) << 62))
 
 
@@ -310,6 +440,11 @@ def _sin_slow(x):
 @jit
 def _cos_slow(x):
     return math.cos(x)
+
+
+@jit
+def _tan_slow(x):
+    return math.tan(x)
 
 
 @jit
@@ -327,7 +462,144 @@ def cos(x):
     return patch(fabs(x) > _LARGE_ANGLE, _cos_slow, x, _sin_or_cos(quadrant + 1, r, r_low))
 
 
-# -------------------- hyperbolic tangent --------------------
+@jit
+def tan(x):
+    """Tangent."""
+    quadrant, r, r_low = _quadrant(x)
+    tail, head, cos_tail = _sin_cos(r, r_low)
+    sin = r + tail
+    sin_low = tail - (sin - r)
+    cos = head + cos_tail
+    cos_low = cos_tail - (cos - head)
+    is_even = (quadrant & 1) == 0
+    n = select(is_even, sin, cos)
+    n_low = select(is_even, sin_low, cos_low)
+    d = select(is_even, cos, -sin)
+    d_low = select(is_even, cos_low, -sin_low)
+    reciprocal = 1.0 / d
+    result = n * reciprocal
+    result = fma(fma(-result, d_low, fma(-result, d, n) + n_low), reciprocal, result)
+    return patch(fabs(x) > _LARGE_ANGLE, _tan_slow, x, select(x == 0.0, x, result))
+
+
+# -------------------- inverse trigonometric functions --------------------
+
+_ATAN = (
+    -0.333333333333332,
+    0.19999999999954096,
+    -0.14285714280249628,
+    0.11111110786185,
+    -0.0909089783757974,
+    0.07692061653736108,
+    -0.06663120539175713,
+    0.05848009843174028,
+    -0.050398489420026046,
+    0.038078392857452514,
+    -0.017922344725920136,
+)
+_QUARTER_PI = 0.7853981633974483
+_QUARTER_PI_LOW = 3.061616997868383e-17
+_PI = 3.141592653589793
+_PI_LOW = 1.2246467991473532e-16
+_TAN_EIGHTH_PI = 0.41421356237309503
+_TWO_600 = 2.0**600
+_TWO_M600 = 2.0**-600
+
+
+@jit
+def _angle(y, x):
+    """Angle of the point (x, y) in the first quadrant, as high and low part."""
+    is_steep = y > x
+    long = select(is_steep, y, x)
+    short = select(is_steep, x, y)
+    # Only the ratio matters: keep sums and reciprocals inside the range of doubles.
+    scale = select(long > 1e290, _TWO_M600, select(long < 1e-200, _TWO_600, 1.0))
+    short = select(long == _INF, select(short == _INF, 1.0, short * 0.0), short * scale)
+    long = select(long == _INF, 1.0, select(long == 0.0, 1.0, long * scale))
+    # arctan(short/long) = pi/4 + arctan((short - long) / (short + long))
+    is_middle = short > _TAN_EIGHTH_PI * long
+    difference = short - long
+    total = long + short
+    n = select(is_middle, difference, short)
+    n_low = select(is_middle, short - (difference + long), 0.0)
+    d = select(is_middle, total, long)
+    d_low = select(is_middle, short - (total - long), 0.0)
+    reciprocal = 1.0 / d
+    t = n * reciprocal
+    t_low = (fma(-t, d, n) + fma(-t, d_low, n_low)) * reciprocal
+    z = t * t
+    z2 = z * z
+    c = _ATAN
+    low = fma(fma(c[3], z, c[2]), z2, fma(c[1], z, c[0]))
+    high = fma(fma(c[7], z, c[6]), z2, fma(c[5], z, c[4]))
+    high = fma(fma(c[10], z2, fma(c[9], z, c[8])), z2 * z2, high)
+    tail = fma(fma(high, z2 * z2, low) * z, t, t_low)
+    # base + t + tail, or pi/2 minus it
+    quarters = select(is_middle, 1.0, 0.0)
+    quarters = select(is_steep, 2.0 - quarters, quarters)
+    t = select(is_steep, -t, t)
+    tail = select(is_steep, -tail, tail)
+    base = quarters * _QUARTER_PI
+    angle = base + t
+    return angle, ((base - angle) + t) + fma(quarters, _QUARTER_PI_LOW, tail)
+
+
+@jit
+def _turned(is_left, angle, low):
+    """The angle, or pi minus it."""
+    turned = _PI - angle
+    turned_low = ((_PI - turned) - angle) + (_PI_LOW - low)
+    return select(is_left, turned + turned_low, angle + low)
+
+
+@jit
+def arctan(x):
+    """Inverse tangent."""
+    angle, low = _angle(fabs(x), 1.0)
+    return copysign(angle + low, x)
+
+
+@jit
+def arctan2(y, x):
+    """Angle of the point (x, y), from -pi to pi."""
+    angle, low = _angle(fabs(y), fabs(x))
+    return copysign(_turned(bits(x) < 0, angle, low), y)
+
+
+@jit
+def arcsin(x):
+    """Inverse sine."""
+    angle, low = _angle(fabs(x), sqrt(fma(-x, x, 1.0)))
+    return copysign(angle + low, x)
+
+
+@jit
+def arccos(x):
+    """Inverse cosine."""
+    angle, low = _angle(sqrt(fma(-x, x, 1.0)), fabs(x))
+    return _turned(x < 0.0, angle, low)
+
+
+@jit
+def hypot(x, y):
+    """Length of (x, y) without overflow of the squares."""
+    x = fabs(x)
+    y = fabs(y)
+    is_flat = x > y
+    long = select(is_flat, x, y)
+    short = select(is_flat, y, x)
+    # Powers of two, so that scaling is exact.
+    scale = select(long > 1e150, _TWO_M600, select(long < 1e-150, _TWO_600, 1.0))
+    back = select(long > 1e150, _TWO_600, select(long < 1e-150, _TWO_M600, 1.0))
+    long = long * scale
+    short = short * scale
+    result = sqrt(fma(long, long, short * short)) * back
+    return select((x == _INF) | (y == _INF), _INF, result)
+
+
+# -------------------- hyperbolic functions and their inverses --------------------
+
+_LARGE_AREA = 268435456.0  # 2^28: the 1 under the root is lost
 
 
 @jit
@@ -345,14 +617,83 @@ def tanh(x):
     head = fma(-a, r, base)
     tail = fma(-a, t, fma(-a, r, base - head))
     n = head + tail
-    n_low = tail - (n - head)
-    d = 2.0 - n
-    d_low = (2.0 - d) - n
+    e = fma(a, r + t, a)
+    d = 1.0 + e
     reciprocal = 1.0 / d
     q = n * reciprocal
-    # The remainder n - q d, with the low parts: n + n_low - q (d + d_low - n_low).
-    q = fma(fma(-q, d_low - n_low, fma(-q, d, n) + n_low), reciprocal, q)
+    q = fma(fma(-q, e - (d - 1.0), fma(-q, d, n)), reciprocal, q)
     return copysign(q, x)
+
+
+@jit
+def _half_exp(a):
+    """e^a / 2 for a >= 0, finite up to where cosh is."""
+    k, head, first, second = _exp_reduce(select(a > 712.0, 712.0, a))
+    return _exp_near_one(head, k * -_LN2_LOW) * first * (0.5 * second)
+
+
+@jit
+def cosh(x):
+    """Hyperbolic cosine."""
+    e = _half_exp(fabs(x))
+    return e + 0.25 / e
+
+
+@jit
+def sinh(x):
+    """Hyperbolic sine."""
+    a = fabs(x)
+    high, low = _half_expm1(a)
+    near = high + (low + high / fma(2.0, high, 1.0))
+    near = select(a < 1e-17, a, near)
+    return copysign(select(a > 22.0, _half_exp(a), near), x)
+
+
+@jit
+def arcsinh(x):
+    """Inverse hyperbolic sine."""
+    a = fabs(x)
+    is_large = a > _LARGE_AREA
+    b = select(is_large, 1.0, a)
+    square = b * b
+    # log(1 + b + (sqrt(1 + b^2) - 1)); log(2 a) for large a
+    extra = square / (1.0 + sqrt(1.0 + square))
+    p = b + extra
+    u, c = _one_plus(p, extra - (p - b))
+    result = _log(select(is_large, a, u), select(is_large, 0.0, c))
+    result = select(a < _INF, select(is_large, result + _LN2, result), x)
+    return select(x == 0.0, x, copysign(result, x))
+
+
+@jit
+def arccosh(x):
+    """Inverse hyperbolic cosine."""
+    is_large = x > _LARGE_AREA
+    b = select(is_large, 1.0, x)
+    t = b - 1.0
+    # log(1 + t + sqrt(t (2 + t))); log(2 x) for large x
+    root = sqrt(t * (b + 1.0))
+    p = root + t
+    v = p - root
+    u, c = _one_plus(p, (root - (p - v)) + (t - v))
+    result = _log(select(is_large, x, u), select(is_large, 0.0, c))
+    result = select(x < _INF, select(is_large, result + _LN2, result), x)
+    return select(x >= 1.0, result, _NAN)
+
+
+@jit
+def arctanh(x):
+    """Inverse hyperbolic tangent."""
+    a = fabs(x)
+    # log((1 + a) / (1 - a)) / 2 as log(1 + 2 a / (1 - a)) / 2
+    d = 1.0 - a
+    d_low = (1.0 - d) - a
+    reciprocal = 1.0 / d
+    p = 2.0 * a * reciprocal
+    p_low = fma(-p, d_low, fma(-p, d, 2.0 * a)) * reciprocal
+    u, c = _one_plus(p, p_low)
+    result = select(a == 1.0, _INF, 0.5 * _log_ends(u, _log(u, c)))
+    return select(a < 1e-17, x, copysign(result, x))
 
 
 # -------------------- error function and normal distribution --------------------
@@ -396,13 +737,17 @@ _ERF = (
     -1.3918092611543543e-07,
 )
 _SQRT2 = 1.4142135623730951
+_SQRT2_LOW = -9.667293313452913e-17
 _DENSITY_0 = 0.3989422804014327
 _DENSITY_0_LOW = -2.49232720227773e-17
 
 
 @jit
-def _times_tail(m, a):
-    """M Phi(-a) e^(a^2/2) for 0 <= a <= 40: m / (1 + 0.8 a) times a polynomial in t = (a - 5) / (a + 5)."""
+def _tail(a):
+    """Phi(-a) e^(a^2/2) for 0 <= a <= 40 as high and low part: 1 / (1 + 0.8 a) times a polynomial.
+
+    The polynomial is in t = (a - 5) / (a + 5). Third comes 1 / (1 + 0.8 a).
+    """
     t = (a - 5.0) / (a + 5.0)
     s = fma(a, 0.8, 1.0)
     s_low = fma(a, 0.8, 1.0 - s)
@@ -418,8 +763,7 @@ def _times_tail(m, a):
     n = fma(rest, t, c[0])
     n_low = fma(rest, t, c[0] - n) + _TAIL_0_LOW
     q = n * inverse
-    q_low = fma(-q, s_low, fma(-q, s, n) + n_low) * inverse
-    return fma(m, q, m * q_low)
+    return q, fma(-q, s_low, fma(-q, s, n) + n_low) * inverse, inverse
 
 
 @jit
@@ -447,7 +791,8 @@ def norm_cdf(x):
     a = select(a > 40.0, 40.0, a)
     high, low = _half_square(a)
     m, first, second = _exp_parts(high, low)
-    tail = _times_tail(m, a) * first * second
+    tail, tail_low, _ = _tail(a)
+    tail = fma(m, tail, m * tail_low) * first * second
     return select(x > 0.0, 1.0 - tail, tail)
 
 
@@ -458,7 +803,8 @@ def erf(x):
     a = select(a > 6.0, 6.0, a)
     square = -a * a
     m, first, second = _exp_parts(square, fma(-a, a, -square))
-    far = copysign(1.0 - _times_tail(2.0 * m, a * _SQRT2) * first * second, x)
+    tail, _, _ = _tail(a * _SQRT2)
+    far = copysign(1.0 - 2.0 * m * tail * first * second, x)
     z = x * x
     z2 = z * z
     c = _ERF
@@ -466,3 +812,20 @@ def erf(x):
     high = fma(fma(c[7], z, c[6]), z2, fma(c[5], z, c[4]))
     near = fma(fma(fma(fma(c[9], z, c[8]), z2 * z2, high), z2 * z2, low), x, x)
     return select(a < 0.6, near, far)
+
+
+@jit
+def erfc(x):
+    """Complementary error function."""
+    a = fabs(x)
+    a = select(a > 27.5, 27.5, a)
+    square = -a * a
+    m, first, second = _exp_parts(square, fma(-a, a, -square))
+    b = a * _SQRT2
+    b_low = fma(a, _SQRT2_LOW, fma(a, _SQRT2, -b))
+    tail, tail_low, inverse = _tail(b)
+    # The logarithmic derivative of the tail is near -1 / (b + 1.25).
+    tail_low = fma(-0.8 * b_low * inverse, tail, tail_low)
+    m = 2.0 * m
+    tail = fma(m, tail, m * tail_low) * first * second
+    return select(x < 0.0, 2.0 - tail, tail)

@@ -103,7 +103,7 @@ class Recording:
         if self.opcode[condition] == _SAME:
             return DivergenceError(
                 f"a number frozen while recording is another one for {who}: {site.file}:{site.line}{site.quoted} "
-                f"(recorded as {self.partial1[condition]!r}); let it follow the scenario with fad.stop_gradient"
+                f"(recorded as {float(self.partial1[condition])!r}); let it follow the scenario with fad.stop_gradient"
             )
         return DivergenceError(f"{who} decide a recorded comparison differently: {site}{site.remedy}")
 
