@@ -14,7 +14,8 @@ from .ops import OPS, Op
 # Table functions whose kernel goes by another name; the kernels avoid the names of builtins.
 _KERNEL_NAMES = {"where": "select", "abs": "fabs"}
 
-FUNCTIONS = frozenset(op.name for op in OPS if op.kind != "structure") | {"where"}
+# Functions that a rule may call, and how many arguments they take.
+_ARITY = {op.name: op.arity for op in OPS if op.kind != "structure"} | {"where": 3}
 
 _ALLOWED = (
     ast.Expression,
@@ -52,16 +53,25 @@ def check(op: Op) -> None:
     operands = {"x", "y"} if op.arity == 2 else {"x"}
     for rule, extra in [(op.value, {"c"}), *((p, {"c", "v"}) for p in op.partials)]:
         tree = ast.parse(rule, mode="eval")
-        calls = {
-            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
         for node in ast.walk(tree):
             if not isinstance(node, _ALLOWED):
                 raise ValueError(f"{op.name}: {type(node).__name__} is not part of the rule grammar: {rule!r}")
             if isinstance(node, ast.Constant) and not isinstance(node.value, float):
                 raise ValueError(f"{op.name}: write constants as floats: {rule!r}")
-            if isinstance(node, ast.Name) and node.id not in operands | extra | (calls & FUNCTIONS):
+            if isinstance(node, ast.Call):
+                _check_call(op, node, rule)
+        called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and id(node) not in called and node.id not in operands | extra:
                 raise ValueError(f"{op.name}: unknown name {node.id!r} in {rule!r}")
+
+
+def _check_call(op: Op, node: ast.Call, rule: str) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name not in _ARITY or node.keywords:
+        raise ValueError(f"{op.name}: {name or 'an expression'} is not a function of the table: {rule!r}")
+    if len(node.args) != _ARITY[name]:
+        raise ValueError(f"{op.name}: {name} takes {_ARITY[name]} arguments: {rule!r}")
 
 
 class _Rewrite(ast.NodeTransformer):

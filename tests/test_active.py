@@ -214,7 +214,7 @@ def test_equality_with_what_is_no_number(tape, other):
     assert (x != other) is True
     assert (other == x) is False
     with pytest.raises(TypeError):
-        x < other
+        _ = x < other
     assert len(tape) == 1
 
 
@@ -259,7 +259,7 @@ def test_every_truth_is_a_guard(tape):
         pass
     assert names(tape) == ["input", "less", "guard"]
     assert guards(tape) == [(1, True)]
-    assert not (not less)
+    assert less
     assert (less and x).index == 0
     assert bool(x > 3.0) is False
     assert guards(tape) == [(1, True)] * 3 + [(5, False)]
@@ -400,6 +400,7 @@ def test_guards_know_their_line(f, where, inside, outside):
         assert place in message.split()[-1] or f"{place} " in message, message
     assert "scenarios 1, 3" in str(batch.value)
     remedy = {"max": "fad.maximum instead of the builtin max", "min": "fad.minimum instead of the builtin min"}
+    remedy |= dict.fromkeys(("value", "fad.value"), "fad.stop_gradient")
     assert remedy.get(where, "fad.where") in str(single.value)
 
 

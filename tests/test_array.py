@@ -529,7 +529,7 @@ def test_masks_are_guards():
     program = fad.record(f, np.array([0.5, 2.0, 3.0]))
     assert program(np.array([0.0, 5.0, 7.0])) == 12.0
     assert program.grad(np.array([0.0, 5.0, 7.0])).tolist() == [0.0, 1.0, 1.0]
-    with pytest.raises(DivergenceError, match="scenario 1:|scenario 1 "):
+    with pytest.raises(DivergenceError, match=r"scenario 1\b"):
         program.batch(np.array([[0.5, 2.0, 3.0], [1.5, 2.0, 3.0]]))
 
     def g(v):

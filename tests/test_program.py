@@ -220,7 +220,8 @@ def test_agrees_with_the_transforms():
     for argnums in (0, 1, (0, 1), (1, 0)):
         ours, theirs = program.jacobian(*at, argnums=argnums), fad.jacobian(f, argnums)(*at)
         for name in ("u", "v"):
-            for a, b in zip(np.atleast_1d(ours[name]), np.atleast_1d(theirs[name])):
+            pairs = zip(ours[name], theirs[name]) if isinstance(argnums, tuple) else [(ours[name], theirs[name])]
+            for a, b in pairs:
                 assert_same_numbers(a, b)
     for a, b in zip(program.jvp(at, direction), fad.jvp(f, at, direction)):
         assert_same_numbers(a["u"], b["u"])
@@ -475,9 +476,11 @@ COMPARISONS = {
 OPERANDS = [(x, y) for x in (0.0, -0.0, 0.6, 1.0, 2.0, math.nan, math.inf) for y in (1.0, 3.0, math.nan)]
 
 
-@pytest.mark.parametrize("compare", COMPARISONS.values(), ids=COMPARISONS)
-def test_every_comparison_guards(compare):
-    """Replay works exactly where plain Python decides as recorded, provided that it decides the same comparisons."""
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_every_comparison_guards(name):
+    """A replay gives what plain Python gives, or raises; one comparison raises only where it decides otherwise."""
+    compare = COMPARISONS[name]
+    is_single = name not in ("chain", "and, or")
 
     def f(x, y):
         return x * 2.0 + y if compare(x, y) else x * 3.0 + y
@@ -489,10 +492,8 @@ def test_every_comparison_guards(compare):
             try:
                 got = program(x, y)
             except DivergenceError:
-                # Never where nothing changes: the recorded operands themselves.
                 assert (x, y) != start
-                if compare.__code__.co_code in (COMPARISONS[c].__code__.co_code for c in ("<", "==", "truth", "not")):
-                    assert compare(x, y) != compare(*start)
+                assert not is_single or compare(x, y) != compare(*start)
                 continue
             assert compare(x, y) == compare(*start)
             assert_same_bits(got, plain)

@@ -1,7 +1,37 @@
 """Elementary functions of ``float64`` or ``F64x8``, with the same bits for both.
 
-Every step is one IEEE operation on data that never decides a branch, so one source serves a single point
-and eight scenarios at a time; ``math`` is called only for lanes that a ``patch`` takes out.
+Every step is one IEEE operation and no branch depends on data, so one source serves a single point and eight
+scenarios at a time. Special values are those of NumPy. The coefficients come from ``bench/fit_vmath.py``.
+
+===============  ========  =====  ===================================================================
+function         ulp       ns     method
+===============  ========  =====  ===================================================================
+exp              0.87      1.2    x = k log 2 + r, polynomial in r, two powers of two
+exp2             0.77      1.4    the same after x log 2 as a pair
+expm1            1.08      1.2    (2^k - 1) + 2^k (e^r - 1)
+log              0.77      1.7    x = 2^k m, odd polynomial in (m - 1)/(m + 1)
+log1p            0.77      2.1    log of the rounded 1 + x, plus what rounding lost
+log2 log10       0.51      3.4    logarithm as a pair of 66 bits, times a constant
+cbrt             0.67      5.6    exponential of a third of that pair
+pow              0.83      7.0    exponential of y times that pair
+sin cos          0.83      1.7    x - k pi/2 as a pair, one of two polynomials
+tan              1.04      2.6    their quotient, with the low parts
+arctan arctan2   0.91      3.2    one quotient within tan(pi/8), pi/4 added
+arcsin arccos    1.26      4.2    arctan of x and sqrt(1 - x^2)
+hypot            0.97      0.8    scaled by a power of two
+tanh             1.77      1.8    n / (2 - n), n = 1 - e^(-2|x|)
+sinh cosh        1.62      2.9    from expm1; from exp
+arcsinh arccosh  1.70      4.7    log1p
+arctanh          1.00      3.7    log1p
+norm_cdf         1.79      4.1    e^(-x^2/2) times a polynomial in (|x| - 5)/(|x| + 5)
+norm_pdf         1.34      1.5    e^(-x^2/2), x^2 as a pair
+erf              1.31      4.9    odd polynomial below 0.6, else from the tail of norm_cdf
+erfc             1.65      4.8    from the tail of norm_cdf
+===============  ========  =====  ===================================================================
+
+ulp: the largest error found against mpmath in 20,000 to 200,000 arguments per function, structured ones
+included (``tests/test_vmath.py`` draws fewer); the worse one where two functions share a line. ns: per value in
+vectors of eight, AVX2, 64 values in cache. Beyond |x| = 1e6 sin, cos and tan come from ``math``, lane by lane.
 """
 
 from __future__ import annotations
@@ -672,7 +702,7 @@ def arccosh(x):
     b = select(is_large, 1.0, x)
     t = b - 1.0
     # log(1 + t + sqrt(t (2 + t))); log(2 x) for large x
-    root = sqrt(t * (b + 1.0))
+    root = sqrt(fma(t, b, t))
     p = root + t
     v = p - root
     u, c = _one_plus(p, (root - (p - v)) + (t - v))
@@ -803,8 +833,9 @@ def erf(x):
     a = select(a > 6.0, 6.0, a)
     square = -a * a
     m, first, second = _exp_parts(square, fma(-a, a, -square))
-    tail, _, _ = _tail(a * _SQRT2)
-    far = copysign(1.0 - 2.0 * m * tail * first * second, x)
+    tail, tail_low, _ = _tail(a * _SQRT2)
+    m = 2.0 * m
+    far = copysign(1.0 - fma(m, tail, m * tail_low) * first * second, x)
     z = x * x
     z2 = z * z
     c = _ERF

@@ -47,11 +47,11 @@ class Active(Operators):
     asks for one goes on to call ``float``.
     """
 
-    __slots__ = ("_value", "index", "tape")
+    __slots__ = ("_row", "_value", "tape")
     __hash__ = None  # type: ignore[assignment]
 
     _value: float
-    index: int
+    _row: float  # a float, as the stage takes it; see Storage
     tape: Storage
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Active(Operators):
     def _make(cls, value: float, index: int, tape: Storage) -> Active:
         active = object.__new__(cls)
         active._value = value
-        active.index = index
+        active._row = float(index)
         active.tape = tape
         return active
 
@@ -71,6 +71,11 @@ class Active(Operators):
         if self.tape._freezing_guards:
             self._freeze()
         return self._value
+
+    @property
+    def index(self) -> int:
+        """Row of the tape."""
+        return int(self._row)
 
     def _freeze(self) -> None:
         """Guard that a replay sees this very number (NaN and the sign of zero included)."""
@@ -152,27 +157,29 @@ _TEMPLATE_BINARY = """
 def {name}(self, other):
     tape = self.tape
     row = tape._next
-    i = self.index
+    i = self._row
+    active = new(Active)
     if type(other) is Active:
         if other.tape is not tape:
             raise two_tapes(tape, other.tape)
-        j = other.index
+        j = other._row
+        if row >= tape._limit or not i < row > j:
+            tape._check(i, j)
+        x = self._value
         y = other._value
-        passive = 0.0
+        active._value = value = {value}
+        tape._stage += ({code}, i, j, 0.0, value)
     else:
-        j = -1
-        y = passive = other if type(other) is float else passive_float(other)
+        y = other if type(other) is float else passive_float(other)
         if y is NotImplemented:
             return NotImplemented
-    if i >= row or j >= row or row >= tape._limit:
-        tape._check(i, j)
-    x = self._value
-    value = {value}
-    tape._next = row + 1
-    tape._stage += ({code}, i, j, passive, value)
-    active = new(Active)
-    active._value = value
-    active.index = row
+        if row >= tape._limit or i >= row:
+            tape._check(i, -1.0)
+        x = self._value
+        active._value = value = {value}
+        tape._stage += ({code}, i, -1.0, y, value)
+    tape._next = row + 1.0
+    active._row = row
     active.tape = tape
     return active
 """
@@ -181,19 +188,18 @@ _TEMPLATE_REFLECTED = """
 def {name}(self, other):
     tape = self.tape
     row = tape._next
-    j = self.index
+    j = self._row
     x = other if type(other) is float else passive_float(other)
     if x is NotImplemented:
         return NotImplemented
-    if j >= row or row >= tape._limit:
-        tape._check(j, -1)
+    if row >= tape._limit or j >= row:
+        tape._check(j, -1.0)
     y = self._value
-    value = {value}
-    tape._next = row + 1
-    tape._stage += ({code}, -1, j, x, value)
     active = new(Active)
-    active._value = value
-    active.index = row
+    active._value = value = {value}
+    tape._stage += ({code}, -1.0, j, x, value)
+    tape._next = row + 1.0
+    active._row = row
     active.tape = tape
     return active
 """
@@ -202,16 +208,15 @@ _TEMPLATE_UNARY = """
 def {name}(self):
     tape = self.tape
     row = tape._next
-    i = self.index
-    if i >= row or row >= tape._limit:
-        tape._check(i, -1)
+    i = self._row
+    if row >= tape._limit or i >= row:
+        tape._check(i, -1.0)
     x = self._value
-    value = {value}
-    tape._next = row + 1
-    tape._stage += ({code}, i, -1, 0.0, value)
     active = new(Active)
-    active._value = value
-    active.index = row
+    active._value = value = {value}
+    tape._stage += ({code}, i, -1.0, 0.0, value)
+    tape._next = row + 1.0
+    active._row = row
     active.tape = tape
     return active
 """
@@ -259,13 +264,13 @@ def _define(template: str, name: str, **fields: object) -> Any:
 def recorder(op: Op) -> Any:
     """Return the function that records a unary or binary operation whose first operand is active."""
     template = _TEMPLATE_BINARY if op.arity == 2 else _TEMPLATE_UNARY
-    return _define(template, op.dunder or op.name, code=OPCODE[op.name], value=_python_value(op))
+    return _define(template, op.dunder or op.name, code=float(OPCODE[op.name]), value=_python_value(op))
 
 
 def reflected_recorder(op: Op) -> Any:
     """Return the function that records a binary operation of a passive and an active operand."""
     name = f"__r{op.dunder.strip('_')}__" if op.dunder else op.name
-    return _define(_TEMPLATE_REFLECTED, name, code=OPCODE[op.name], value=_python_value(op))
+    return _define(_TEMPLATE_REFLECTED, name, code=float(OPCODE[op.name]), value=_python_value(op))
 
 
 RECORDERS: dict[str, Any] = {op.name: recorder(op) for op in OPS if op.kind == "smooth"}

@@ -14,6 +14,7 @@ from ..ops import OPCODE
 from .dispatch import array_function
 from .storage import Storage
 
+_NOT_EQUAL = OPCODE["not_equal"]
 _AND, _OR, _NOT = OPCODE["logical_and"], OPCODE["logical_or"], OPCODE["logical_not"]
 
 
@@ -24,7 +25,7 @@ class Condition:
     compares. ``&``, ``|``, ``~`` combine conditions without one, and `fastad.where` takes it as data.
     """
 
-    __slots__ = ("_arg0", "_arg1", "_code", "_passive", "_row", "outcome", "tape")
+    __slots__ = ("_arg0", "_arg1", "_code", "_epoch", "_passive", "_row", "outcome", "tape")
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = None
 
@@ -36,10 +37,12 @@ class Condition:
         self._arg1 = arg1
         self._passive = passive
         self._row = -1
+        self._epoch = tape._epoch
 
     def _rows(self) -> int:
-        """Row of the condition, recorded when it is first needed."""
-        if not 0 <= self._row < self.tape._next:
+        """Row of the condition, recorded when it is first needed, and again where a rewind may have dropped it."""
+        if self._row < 0 or self._epoch != self.tape._epoch:
+            self._epoch = self.tape._epoch
             self.tape._check_operands(self._arg0, self._arg1)
             value = float(self.outcome)
             self._row = self.tape._append_staged(self._code, self._arg0, self._arg1, self._passive, value)
@@ -105,11 +108,17 @@ class ConditionArray:
     def __len__(self) -> int:
         return len(self.outcome)
 
+    def _rows(self) -> NDArray[np.int32]:
+        """Rows of the conditions; raises where a rewind has dropped them."""
+        self.tape._check_operands(int(self._index.max(initial=-1)))
+        return self._index
+
     def _guarded(self) -> NDArray[np.bool_]:
         """Outcomes, with a guard for each: Python is about to depend on them."""
+        index = self._rows()
         if self.tape._guards:
             frame = sys._getframe(2)
-            for row, outcome in zip(self._index.ravel().tolist(), self.outcome.ravel().tolist()):
+            for row, outcome in zip(index.ravel().tolist(), self.outcome.ravel().tolist()):
                 self.tape._append_guard(row, outcome, frame)
         return self.outcome
 
@@ -127,12 +136,10 @@ class ConditionArray:
         raise ValueError("the truth of an array of conditions is ambiguous: use .any(), .all(), or fastad.where")
 
     def __getitem__(self, item: Any) -> Any:
-        index = self._index[item]
+        index = self._rows()[item]
         if np.ndim(index):
             return ConditionArray(self.tape, index, self.outcome[item])
-        condition = Condition(self.tape, 0, -1, -1, 0.0, bool(self.outcome[item]))
-        condition._row = int(index)
-        return condition
+        return Condition(self.tape, _NOT_EQUAL, int(index), -1, 0.0, bool(self.outcome[item]))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -146,12 +153,12 @@ class ConditionArray:
         elif isinstance(other, ConditionArray):
             if other.tape is not self.tape:
                 raise TapeError(f"conditions of two tapes in one operation: {self.tape!r} and {other.tape!r}")
-            index, outcome = other._index, other.outcome
+            index, outcome = other._rows(), other.outcome
         else:
             return NotImplemented
         shape = np.broadcast_shapes(self.shape, outcome.shape)
         operands: list[NDArray[Any]] = []
-        for rows, outcomes in ((self._index, self.outcome), (index, outcome)):
+        for rows, outcomes in ((self._rows(), self.outcome), (index, outcome)):
             operands.append(np.broadcast_to(rows, shape).ravel())
             operands.append(np.broadcast_to(outcomes, shape).astype(np.float64).ravel())
         start = self.tape._append_elementwise(code, *operands)
@@ -169,7 +176,7 @@ class ConditionArray:
     __ror__ = __or__
 
     def __invert__(self) -> ConditionArray:
-        passive = np.full(self._index.size, -1, np.int32)
+        passive = np.full(self._rows().size, -1, np.int32)
         values = self.outcome.astype(np.float64).ravel()
         start = self.tape._append_elementwise(_NOT, self._index.ravel(), values, passive, np.zeros(values.size))
         rows = np.arange(start, start + values.size, dtype=np.int32).reshape(self.shape)

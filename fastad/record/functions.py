@@ -116,7 +116,7 @@ def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
     parts = [operand(a), operand(b)]
     if common_tape(parts) not in (None, tape):
         raise TapeError("condition and operands of two tapes in fastad.where")
-    rows = np.asarray(condition._index if isinstance(condition, ConditionArray) else condition._rows(), np.int32)
+    rows = np.asarray(condition._rows(), np.int32)
     shape = np.broadcast_shapes(rows.shape, *(value.shape for value, _, _ in parts))
     if isinstance(condition, ConditionArray) and (rows < 0).any():
         raise TapeError("an array of conditions without rows")

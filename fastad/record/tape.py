@@ -79,8 +79,8 @@ class Tape(Storage):
         if tape is not self:
             raise TapeError(f"{role} is on {tape!r}, not on {self!r}")
         rows = np.atleast_1d(np.asarray(leaf._rows(), dtype=np.int32)).ravel()
-        if rows.size and rows.max() >= self._next:
-            raise TapeError(f"{role} is row {rows.max()} of a tape rewound or cleared to {self._next} rows")
+        if rows.size and rows.max() >= len(self):
+            raise TapeError(f"{role} is row {rows.max()} of a tape rewound or cleared to {len(self)} rows")
         return rows
 
     def reverse(self, outputs: Any, seeds: ArrayLike | None = None, *, wrt: Any = None) -> Any:
@@ -143,6 +143,7 @@ class Tape(Storage):
         columns = [self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1")]
         if stop == 0 or picked.size == 0:
             return np.zeros((picked.size, *seeds.shape[1:]))
+        passive = picked < 0
         size = max(stop, int(picked.max()) + 1) + 1
         for masked in (False, True):
             adjoint = np.zeros((size, *seeds.shape[1:]))
@@ -152,6 +153,7 @@ class Tape(Storage):
             else:
                 sweeps.reverse_many(*columns, adjoint, stop, masked)
             result = adjoint[picked + 1]
+            result[passive] = 0.0  # the row in front collects what belongs to nobody
             if not np.isnan(result).any():
                 break
         return result
