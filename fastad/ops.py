@@ -107,7 +107,7 @@ OPS: tuple[Op, ...] = (
     # -------------------- exponential, trigonometric --------------------
     Op("exp", "exp(x)", ("v",), "exp", domain=(ORDINARY,)),
     Op("log", "log(x)", ("1.0 / x",), "log", domain=(POSITIVE,), edge="log(0) is -inf, log of a negative number NaN"),
-    Op("sqrt", "sqrt(x)", ("0.5 / v",), "sqrt", domain=(POSITIVE,), edge="inf at 0"),
+    Op("sqrt", "sqrt(x)", ("0.5 / abs(v)",), "sqrt", domain=(POSITIVE,), edge="inf at 0"),
     Op("sin", "sin(x)", ("cos(x)",), "sin"),
     Op("cos", "cos(x)", ("-sin(x)",), "cos"),
     Op("tanh", "tanh(x)", ("1.0 - v * v",), "tanh"),

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import NestingError, ShapeError
-from .structure import Spec, flatten, is_active, is_number, leaf_shapes
+from .structure import Spec, flatten, flatten_like, is_active, is_number, leaf_shapes
 
 Vector = NDArray[np.float64]
+
+
+def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
+    """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
+    wanted = [argnums] if isinstance(argnums, int) else list(argnums)
+    if any(not -n_args <= number < n_args for number in wanted):
+        raise ShapeError(f"argnums={argnums}: the function has {n_args} argument{'s' if n_args != 1 else ''} here")
+    numbers = [number % n_args for number in wanted]
+    if len(set(numbers)) < len(numbers):
+        raise ShapeError(f"argnums={argnums} names an argument twice")
+    return numbers
 
 
 class Packing:
@@ -49,7 +60,8 @@ class Packing:
 
     def matches(self, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> Vector:
         """Return the numbers of a structure of this layout; raise ShapeError for another one."""
-        other, vector = Packing.of(structure, is_leaf)
+        leaves, spec = flatten_like(self.spec, structure, is_leaf)
+        other, vector = Packing(spec, leaf_shapes(leaves)), pack(leaves)
         if other.spec.key() != self.spec.key() or other.shapes != self.shapes:
             raise ShapeError(f"expected a structure like {self.describe()}, got {other.describe()}")
         return vector

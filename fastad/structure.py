@@ -105,7 +105,7 @@ def _open(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
 
 def is_active(value: Any) -> bool:
     """Whether a value is recorded on a tape."""
-    return hasattr(value, "_rows")
+    return hasattr(value, "_plain")
 
 
 def is_number(value: Any) -> bool:
@@ -157,6 +157,8 @@ def flatten_like(spec: Spec, structure: Any, is_leaf: Callable[[Any], bool]) -> 
         if opened is None:
             return Spec(_STATIC, static=node)
         kind, names, children = opened
+        if kind == "dict" and like is not None and set(like.names) == set(names):  # keys in any order
+            names, children = like.names, [node[name] for name in like.names]
         twins = like.children if like is not None and len(like.children) == len(children) else (None,) * len(children)
         return Spec(kind, type(node), names, tuple(visit(t, child) for t, child in zip(twins, children)))
 

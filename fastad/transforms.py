@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
-from .packing import Packing, Vector, nest
-from .record.context import Outputs, activate, call
+from .packing import Packing, Vector, argument_numbers, nest
+from .record.context import Outputs, activate, call, refuse_nesting
 from .record.tape import Tape
+from .structure import is_result
 
 Argnums = int | Sequence[int]
 
@@ -20,12 +21,10 @@ class _Recorded:
     """A function run once on a fresh tape, with the arguments at ``argnums`` as its inputs."""
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
-        positions = [argnums] if isinstance(argnums, int) else list(argnums)
-        for position in positions:
-            if not -len(args) <= position < len(args):
-                raise ShapeError(f"argnums={argnums}, but the function was called with {len(args)} arguments")
+        refuse_nesting()
+        positions = argument_numbers(argnums, len(args))
         selected = tuple(args[p] for p in positions)
-        self.inputs, vector = Packing.of(selected[0] if isinstance(argnums, int) else selected)
+        self.inputs, vector = Packing.of(selected[0] if isinstance(argnums, int) else selected, is_result)
         if self.inputs.size == 0 and not self.inputs.shapes:
             raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
         self.tape = Tape()

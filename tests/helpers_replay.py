@@ -38,6 +38,12 @@ COMPLEX = SimpleNamespace(
 )
 
 
+def library(module):
+    """The same functions from a module whose comparisons are operators."""
+    functions = {name: getattr(module, name) for name in vars(COMPLEX) if name != "less"}
+    return SimpleNamespace(less=lambda x, y: x < y, **functions)
+
+
 def complex_gradient(f, x, *rest):
     """Gradient of ``f(x, *rest)`` by the elements of the vector x; f must run on complex numbers."""
     x = [float(v) for v in x]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_core import assert_same_bits, assert_same_numbers, complex_step, repeatable
-from helpers_replay import COMPLEX
+from helpers_replay import COMPLEX, library
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -136,13 +136,10 @@ def test_layouts_of_the_data(program):
     views = {
         "column": wide[:, 2],
         "reversed twice": s[::-1].copy()[::-1],
-        "list": s.tolist(),
         "tail": np.concatenate([[0.0], s])[1:],
         "big-endian": s.astype(">f8"),
     }
     for name, view in views.items():
-        if name == "list":
-            continue  # a list is a structure, one leaf per scenario; see below
         got = program.batch(view, k, sigma, wrt=(0, 1, 2))
         assert_same_bits(got.value, plain.value, name)
         for a, b in zip(got.gradient, plain.gradient):
@@ -424,8 +421,7 @@ OPERATIONS = {
     "where": lambda x, y, z, lib: lib.where(lib.less(x, y), z, x),
     "guarded": lambda x, y, z, lib: lib.where(lib.less(0.1, x), lib.sqrt(lib.maximum(x, 0.01)), y),
 }
-FAD = type("FAD", (), {name: staticmethod(getattr(fad, name)) for name in vars(COMPLEX) if name != "less"})
-FAD.less = staticmethod(lambda x, y: x < y)
+FAD = library(fad)
 
 instructions = st.lists(
     st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)),
@@ -580,9 +576,14 @@ def test_errors(program):
             program.batch(s, k, sigma, wrt=wrt)
     with pytest.raises(TypeError, match="without a float"):
         fad.record(lambda x, n: x * n, 2.0, 3).batch(s, 3, axes=(0, None), wrt=1)
-    for threads in (0, -1):
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads(program, threads):
+    """As in monte_carlo; -1 must not pass where one range of groups needs no pool."""
+    for n in (10, 1000):
         with pytest.raises(ValueError, match=f"threads={threads}"):
-            program.batch(s, k, sigma, threads=threads)
+            program.batch(*option_data(n), threads=threads)
 
 
 def test_a_leaf_without_a_scenario_axis(program):

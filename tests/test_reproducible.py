@@ -21,8 +21,8 @@ threads = int(sys.argv[1])
 result = fad.monte_carlo(payoff, at, normals=2, uniforms=1, paths=10_000, seed=12, threads=threads)
 x = np.linspace(0.1, 3.0, 1000)
 batch = fad.record(lambda x, y: fad.tanh(x) * y + fad.erf(y), 1.0, 2.0).batch(x, x[::-1], wrt=(0, 1), threads=threads)
-numbers = [result.value, result.stderr, result.gradient, result.gradient_stderr, [float(g.sum()) for g in batch.gradient]]
-print(json.dumps(numbers))
+numbers = [result.value, result.stderr, result.gradient, result.gradient_stderr]
+print(json.dumps([*numbers, *(g.tolist() for g in batch.gradient)]))
 """
 
 

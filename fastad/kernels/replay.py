@@ -103,7 +103,7 @@ def partials(op, x, y, v, c):
     elif op == 9:  # log
         return 1.0 / x, 0.0
     elif op == 10:  # sqrt
-        return 0.5 / v, 0.0
+        return 0.5 / fabs(v), 0.0
     elif op == 11:  # sin
         return cos(x), 0.0
     elif op == 12:  # cos
@@ -362,7 +362,7 @@ def adjoint_row(
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
-                t = fma(load(bar, 8 * k), 0.5 / v_, load(x_from, k * x_step))
+                t = fma(load(bar, 8 * k), 0.5 / fabs(v_), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 11:  # sin
         if x_to != 0:
@@ -532,7 +532,7 @@ def adjoint_row_masked(
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
-                t = masked_fma(load(bar, 8 * k), 0.5 / v_, load(x_from, k * x_step))
+                t = masked_fma(load(bar, 8 * k), 0.5 / fabs(v_), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 11:  # sin
         if x_to != 0:

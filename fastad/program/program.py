@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..kernels import sweeps
 from ..kernels.moments import ordered_sum
-from ..packing import Packing, Vector, nest, pack
+from ..packing import Packing, Vector, argument_numbers, nest, pack
 from ..structure import Spec, flatten, flatten_like, is_float, is_number, leaf_shapes
 from .batch import Drawn, Gathered, Output, Runner, default_threads, ranges, run_in_order
 from .plan import Plan, build
@@ -116,10 +116,7 @@ class Program:
         single = isinstance(argnums, int)
         parts: list[Spec] = []
         leaves: list[int] = []
-        for number in [argnums] if isinstance(argnums, int) else argnums:
-            if not -len(counts) <= number < len(counts):
-                raise ShapeError(f"argnums={argnums}, but the program has {len(counts)} arguments")
-            number %= len(counts)
+        for number in argument_numbers(argnums, len(counts)):
             parts.append(packing.spec.children[number])
             leaves += range(ends[number], ends[number + 1])
         if not leaves and parts:

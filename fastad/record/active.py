@@ -290,7 +290,9 @@ for _op in OPS:
 # x ** 2 is a product: exact, and 20 times cheaper than pow in a replay.
 
 
-def _pow(self: Active, exponent: Any, modulo: None = None) -> Any:
+def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:
+    if modulo is not None:
+        raise TypeError("pow with a modulus is for integers")
     if type(exponent) in (int, float) and exponent == 2:
         return RECORDERS["mul"](self, self)
     return RECORDERS["pow"](self, exponent)

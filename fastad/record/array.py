@@ -5,6 +5,7 @@ An element that depends on no input is a plain number: indexing returns a float 
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -304,6 +305,18 @@ def _operator(code: int, reflected: bool = False) -> Any:
     return method
 
 
+def _in_place(function: Any) -> Any:
+    """``a += b`` writes through views, as in NumPy."""
+
+    def method(self: ActiveArray, other: Any) -> Any:
+        if not _supported(other):
+            return NotImplemented
+        self[...] = function(self, other)
+        return self
+
+    return method
+
+
 def _unary_operator(code: int) -> Any:
     return lambda self: elementwise(code, self)
 
@@ -315,6 +328,7 @@ for _code, _op in enumerate(OPS):
         setattr(ActiveArray, _op.dunder, _operator(_code))
         if _op.kind == "smooth":
             setattr(ActiveArray, f"__r{_op.dunder.strip('_')}__", _operator(_code, reflected=True))
+            setattr(ActiveArray, f"__i{_op.dunder.strip('_')}__", _in_place(getattr(operator, _op.dunder)))
 
 
 # x ** 2 is a product, as for scalars.

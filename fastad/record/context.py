@@ -17,14 +17,19 @@ from .tape import Tape
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
 
 
-@contextmanager
-def recording(tape: Tape) -> Iterator[Tape]:
-    """Mark a tape as the one that a transform records on in this context."""
+def refuse_nesting() -> None:
+    """Raise NestingError inside a function that is being recorded."""
     if _current.get() is not None:
         raise NestingError(
             "a fastad transform was called inside a function that is being differentiated; nesting is not "
             "available yet. Call it outside, or write the inner derivative out"
         )
+
+
+@contextmanager
+def recording(tape: Tape) -> Iterator[Tape]:
+    """Mark a tape as the one that a transform records on in this context."""
+    refuse_nesting()
     token = _current.set(tape)
     try:
         yield tape

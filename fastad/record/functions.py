@@ -12,7 +12,7 @@ from ..errors import TapeError
 from ..kernels.rows import scalar_value
 from ..ops import OPCODE, OPS, Op
 from ..structure import flatten
-from .active import RECORDERS, REFLECTED, Active
+from .active import RECORDERS, REFLECTED, Active, passive_float
 from .array import ActiveArray, common_tape, elementwise, operand
 from .condition import Condition, ConditionArray
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
@@ -179,9 +179,10 @@ def _comparison(op: Op) -> Callable[[Any, Any], Any]:
     code = OPCODE[op.name]
 
     def function(x: Any, y: Any) -> Any:
-        if all(type(a) in (Active, float, int) for a in (x, y)):
-            return compare(x, y)
-        return elementwise(code, x, y)
+        operands = [a if type(a) is Active else passive_float(a) for a in (x, y)]
+        if NotImplemented in [a for a in operands if type(a) is not Active]:
+            return elementwise(code, x, y)
+        return compare(*operands)
 
     return function
 

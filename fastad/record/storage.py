@@ -158,7 +158,7 @@ class Storage:
     def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
         """Sum of 1-D elements in order; returns its value and its row, -1 where all are passive."""
         self._check_operands(int(index.max(initial=-1)))
-        start = self._reserve(x.size)
+        start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
         self._flushed = start + count
         self._next = float(self._flushed)
