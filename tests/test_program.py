@@ -465,7 +465,7 @@ COMPARISONS = {
     ">=": lambda x, y: x >= y,
     "==": lambda x, y: x == y,
     "!=": lambda x, y: x != y,
-    "<, number first": lambda x, y: 1.0 < y + 0.0 * x,  # noqa: SIM300
+    "<, number first": lambda x, y: 1.0 < y + 0.0 * x,
     "truth": lambda x, y: bool(x),
     "not": lambda x, y: not x,
     "chain": lambda x, y: 0.5 < x <= y,

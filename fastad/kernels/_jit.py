@@ -19,11 +19,14 @@ kernel is stamped with a digest of all sources that can end up in a kernel.
 from __future__ import annotations
 
 import hashlib
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
 
@@ -36,6 +39,40 @@ def _digest_of_sources() -> str:
 
 
 _STAMP = _digest_of_sources()
+
+
+class _Announcer(event.Listener):
+    """Says on stderr what a first use is waiting for; a kernel found in the cache starts no compilation."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[Any, int] = {}
+        self._started = 0.0
+
+    def on_start(self, compilation: Any) -> None:
+        dispatcher = compilation.data["dispatcher"]
+        if dispatcher in self.seconds:
+            self._started = time.perf_counter()
+            kernel = f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__name__}"
+            text = f"fastad: compiling {kernel} (once per machine, about {self.seconds[dispatcher]} s) ..."
+            print(text, end="", file=sys.stderr, flush=True)
+
+    def on_end(self, compilation: Any) -> None:
+        if compilation.data["dispatcher"] in self.seconds:
+            print(f" {time.perf_counter() - self._started:.0f} s", file=sys.stderr, flush=True)
+
+
+_announcer = _Announcer()
+event.register("numba:compile", _announcer)
+
+
+def announced(seconds: int) -> Callable[[Any], Any]:
+    """Mark a kernel whose compilation takes long enough to be announced."""
+
+    def mark(dispatcher: Any) -> Any:
+        _announcer.seconds[dispatcher] = seconds
+        return dispatcher
+
+    return mark
 
 
 def jit(function: Callable[..., Any]) -> Any:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops import OPCODE
-from ._jit import jit
+from ._jit import announced, jit
 from ._simd import address, lane_bits, load, peek, store
 from .philox import normals_group, uniforms_group
 from .replay import adjoint_row, adjoint_row_masked, value_row
@@ -148,6 +148,7 @@ def _is_nan(gradient):
     return False
 
 
+@announced(seconds=20)
 @jit
 def run_groups(
     forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, first_group, stop_group, n, results

@@ -1,0 +1,7 @@
+"""``python -m fastad``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

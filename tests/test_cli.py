@@ -1,0 +1,40 @@
+"""The command line, in a process of its own with an empty kernel cache where that matters."""
+
+import subprocess
+import sys
+
+import pytest
+
+import fastad as fad
+from fastad.cli import main
+
+
+def test_warmup_reports_its_time(capsys):
+    assert main(["warmup"]) == 0
+    assert "all kernels compiled and cached" in capsys.readouterr().out
+
+
+def test_a_command_is_required(capsys):
+    with pytest.raises(SystemExit):
+        main([])
+    assert "warmup" in capsys.readouterr().err
+
+
+def test_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "fastad", "--version"], capture_output=True, text=True, check=True)
+    assert fad.__version__ in done.stdout
+
+
+def test_after_warmup_nothing_compiles():
+    """Each kernel is loaded from the cache: a new process compiles none of fastad's, as numba counts it."""
+    code = (
+        "import numba, fastad as fad; from numba.core import event; seen = []\n"
+        "class Count(event.Listener):\n"
+        "    def on_start(self, e): seen.append(e.data['dispatcher'].py_func.__name__)\n"
+        "    def on_end(self, e): pass\n"
+        "event.register('numba:compile', Count())\n"
+        "from fastad.cli import warmup; warmup(); print('compiled:', seen)"
+    )
+    assert main(["warmup"]) == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "compiled: []" in done.stdout
