@@ -77,13 +77,18 @@ def _scalar(array: NDArray[Any]) -> Any:
 
 def pack(leaves: list[Any]) -> Vector:
     """Return numbers and arrays as one vector."""
+    refuse_actives(leaves)
+    return np.concatenate([np.empty(0), *(np.asarray(leaf, dtype=np.float64).ravel() for leaf in leaves)])
+
+
+def refuse_actives(leaves: list[Any]) -> None:
+    """Raise NestingError for an active where numbers are needed."""
     for leaf in leaves:
         if is_active(leaf):
             raise NestingError(
                 "an active value reached a call that takes numbers: transforms and Programs do not nest yet; "
                 "pass fad.value(x) if no derivative should flow through"
             )
-    return np.concatenate([np.empty(0), *(np.asarray(leaf, dtype=np.float64).ravel() for leaf in leaves)])
 
 
 def nest(outputs: Packing, inputs: Packing, derivative: NDArray[Any]) -> Any:

@@ -44,6 +44,13 @@ class Spec:
         """Return a hashable that is equal for structures with equal static parts."""
         return (self.kind, self.cls, self.names, _static_key(self.static), tuple(c.key() for c in self.children))
 
+    def statics(self) -> Iterator[Any]:
+        """Give the static ends in order."""
+        if self.kind == _STATIC:
+            yield self.static
+        for child in self.children:
+            yield from child.statics()
+
     @property
     def n_leaves(self) -> int:
         """Number of leaves."""
@@ -120,6 +127,11 @@ def is_float(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind == "f"
     return isinstance(value, float | np.floating)
+
+
+def is_input(value: Any) -> bool:
+    """Whether a value is a leaf of a Program's argument: a float input, or an active, which it will refuse."""
+    return is_float(value) or is_active(value)
 
 
 def is_result(value: Any) -> bool:

@@ -18,6 +18,8 @@ LAYERS = [
     {"program", "transforms"},
     {"montecarlo"},
     {"__init__"},
+    {"cli"},
+    {"__main__"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 TOOLS = {"codegen": {"ops", "rules"}}  # run by hand, imported by nobody

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..kernels import philox
 from ..packing import Packing
-from ..program.batch import GROUP, Drawn, Gathered, Output, Runner, default_threads, ranges, run_in_order
+from ..program.batch import GROUP, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from ..program.plan import build
 from ..program.recording import Recording
 from ..structure import Spec
@@ -100,7 +100,7 @@ def monte_carlo(
     True
     """
     started = time.perf_counter()
-    paths, threads = _checked(paths, threads, antithetic)
+    paths, threads = _checked_paths(paths, antithetic), checked_threads(threads)
     key = philox.key_of_seed(seed)
     shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
     packing, vector = Packing.of(params)
@@ -126,7 +126,7 @@ def monte_carlo(
     with reporter(progress, paths) as report:
 
         def consume(first: int, output: Output) -> None:
-            runner.check(first, output)
+            runner.check(first, output.failed)
             values.add(*per_path(output.values, antithetic))
             flat = output.gradient.reshape(len(output.gradient), -1)
             gradients.add(*(per_path(flat, antithetic) if per_lane else per_group(flat, len(output.values))))
@@ -150,15 +150,13 @@ def monte_carlo(
     )
 
 
-def _checked(paths: float, threads: int | None, antithetic: bool) -> tuple[int, int]:
+def _checked_paths(paths: float, antithetic: bool) -> int:
     number = int(paths)  # 1e6 is welcome
     if number != paths:
         raise ValueError(f"paths={paths}: expected a whole number")
     if number < 2 or (antithetic and number % 2):
         raise ValueError(f"paths={paths}: expected at least 2{', an even number of antithetic paths' * antithetic}")
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads={threads}: expected at least 1")
-    return number, threads or default_threads()
+    return number
 
 
 def _shape(shape: Shape, name: str) -> tuple[int, ...] | None:

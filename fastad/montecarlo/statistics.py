@@ -29,9 +29,10 @@ class Accumulator:
         mean, squares = moments(samples, weights)
         weight = float(weights.sum())
         total = self.weight + weight
-        delta = mean - self.mean
-        self.squares += squares + delta * delta * (self.weight * weight / total)
-        self.mean += delta * (weight / total)
+        with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN flow into the result, which warns of them
+            delta = mean - self.mean
+            self.squares += squares + delta * delta * (self.weight * weight / total)
+            self.mean += delta * (weight / total)
         self.weight = total
         self.count += len(samples)
 
@@ -46,11 +47,10 @@ def pair_means(values: Samples) -> Samples:
     """Means of antithetic partners, which stand half a group of 64 paths apart (half the last, shorter group)."""
     full = len(values) // GROUP * GROUP
     groups = values[:full].reshape(-1, 2, GROUP // 2, values.shape[1])
-    means = [(0.5 * (groups[:, 0] + groups[:, 1])).reshape(-1, values.shape[1])]
-    if full < len(values):
-        first, second = np.split(values[full:], 2)
-        means.append(0.5 * (first + second))
-    return np.concatenate(means)
+    first, second = np.split(values[full:], 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = (0.5 * (groups[:, 0] + groups[:, 1])).reshape(-1, values.shape[1])
+        return np.concatenate([means, 0.5 * (first + second)])
 
 
 def per_path(values: Samples, antithetic: bool) -> tuple[Samples, Samples]:

@@ -112,12 +112,12 @@ class Runner:
         )  # fmt: skip
         return output
 
-    def check(self, first: int, output: Output) -> None:
+    def check(self, first: int, failed: NDArray[np.int32]) -> None:
         """Raise DivergenceError where a scenario of a range that starts at group ``first`` branched away."""
-        diverged = np.flatnonzero(output.failed >= 0)
+        diverged = np.flatnonzero(failed >= 0)
         if diverged.size:
-            guard = output.failed[diverged].min()
-            at = diverged[output.failed[diverged] == guard]
+            guard = failed[diverged].min()
+            at = diverged[failed[diverged] == guard]
             recording = self._recording
             raise recording.divergence(int(recording.guard_rows[guard]), first * GROUP + at)
 
@@ -130,8 +130,12 @@ def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:
     return raw[start : start + size].reshape(shape)
 
 
-def default_threads() -> int:
-    """Cores that this process may use."""
+def checked_threads(threads: int | None) -> int:
+    """Return the number of threads asked for, by default the cores that this process may use."""
+    if threads is not None:
+        if threads < 1:
+            raise ValueError(f"threads={threads}: expected at least 1")
+        return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

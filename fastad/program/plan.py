@@ -175,7 +175,8 @@ def _target(output: int, active: NDArray[np.bool_], varying: NDArray[np.bool_], 
 
 def _output_references(r: Recording, varying: NDArray[np.bool_], slot: Index, uniform_slot: Index, first: int) -> Index:
     """Where the values of the outputs stand; constants come behind the other uniform values."""
-    references = np.where(varying[r.output_rows], slot[r.output_rows], ~uniform_slot[r.output_rows])
-    constant = r.output_rows < 0
-    references[constant] = ~(first + np.flatnonzero(constant))
+    references = ~(first + np.arange(r.output_rows.size))
+    active = r.output_rows >= 0
+    rows = r.output_rows[active]
+    references[active] = np.where(varying[rows], slot[rows], ~uniform_slot[rows])
     return references.astype(np.int32)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..kernels import sweeps
 from ..kernels.moments import ordered_sum
-from ..packing import Packing, Vector, argument_numbers, nest, pack
-from ..structure import Spec, flatten, flatten_like, is_float, is_number, leaf_shapes
-from .batch import Drawn, Gathered, Output, Runner, default_threads, ranges, run_in_order
+from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes
+from .batch import Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from .plan import Plan, build
 from .recording import Recording
 
@@ -95,8 +95,8 @@ class Program:
     def _bind(self, args: tuple[Any, ...]) -> tuple[Packing, Vector]:
         """Layout and numbers of the arguments, with ints where floats were recorded taken as floats."""
         if self._like is None:
-            return Packing.of(args, is_float)
-        leaves, spec = flatten_like(self._like.spec, args, is_float)
+            return Packing.of(args, is_input)
+        leaves, spec = flatten_like(self._like.spec, args, is_input)
         return Packing(spec, leaf_shapes(leaves)), pack(leaves)
 
     def _recording_for(self, packing: Packing, vector: Vector) -> Recording:
@@ -177,7 +177,7 @@ class Program:
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, values, partial0, partial1 = self._at(tuple(args))
-        direction = recording.inputs.matches(tuple(tangents), is_float)
+        direction = recording.inputs.matches(tuple(tangents), is_input)
         y_dot = _tangents(recording, partial0, partial1, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(values)), outputs.unpack(y_dot)
@@ -234,7 +234,7 @@ class Program:
         per_lane = reduce is None
         plan = self._plan(recording, varying | differentiated if per_lane else varying, differentiated)
         runner = Runner(recording, plan, vector, bound.gather(plan, packing, vector, varies), Drawn())
-        values, gradient = _run(runner, bound.n, per_lane, threads or default_threads())
+        values, gradient = _run(runner, bound.n, per_lane, checked_threads(threads))
         gradient = gradient[..., np.searchsorted(np.flatnonzero(differentiated), elements)]  # the plan has row order
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
@@ -289,9 +289,14 @@ class _BatchArguments:
         self._parts: list[tuple[Any, Any]] = []
         lengths = set()
         for number, (arg, varies) in enumerate(zip(args, carries_axis)):
-            leaves, spec = flatten(arg, is_number)
+            leaves, spec = flatten(arg, is_result)
+            refuse_actives(leaves)
             if varies:
-                leaves = [np.ascontiguousarray(leaf, dtype=np.float64) for leaf in leaves]
+                if any(isinstance(static, np.ndarray) for static in spec.statics()):
+                    raise TypeError(
+                        f"argument {number}: an array of bools or objects is static, it cannot vary by scenario"
+                    )
+                leaves = [np.asarray(leaf, dtype=np.float64, order="C") for leaf in leaves]
                 if any(leaf.ndim == 0 for leaf in leaves) or not leaves:
                     raise ShapeError(f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes=None")
                 lengths |= {leaf.shape[0] for leaf in leaves}
@@ -347,11 +352,11 @@ def _run(runner: Runner, n: int, per_lane: bool, threads: int) -> tuple[NDArray[
     outputs: list[Output] = []
 
     def consume(first: int, output: Output) -> None:
-        runner.check(first, output)
         outputs.append(output)
 
     size = max(1, min(64, -(-n_groups // (4 * threads))))
     run_in_order(runner, ranges(n_groups, size), n, per_lane, threads, consume)
+    runner.check(0, np.concatenate([o.failed for o in outputs]))
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 
 

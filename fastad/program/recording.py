@@ -28,7 +28,7 @@ class Site:
     file: str
     line: int
     outcome: bool
-    in_builtin: bool
+    builtin: str  # "max" or "min" where a builtin compared, else empty
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}{self.quoted} (recorded as {self.outcome})"
@@ -42,10 +42,8 @@ class Site:
     @property
     def remedy(self) -> str:
         """What to write instead, where the comparison was made by a builtin."""
-        text = linecache.getline(self.file, self.line)
-        for builtin, remedy in (("max(", "fad.maximum"), ("min(", "fad.minimum")):
-            if self.in_builtin and builtin in text:
-                return f"; write {remedy} instead of the builtin {builtin[:-1]}, which branches"
+        if self.builtin:
+            return f"; write fad.{self.builtin}imum instead of the builtin {self.builtin}, which branches"
         return "; write the choice as data with fad.where, fad.maximum or fad.minimum"
 
 
@@ -93,19 +91,23 @@ class Recording:
 
     def output_values(self, values: Vector) -> Vector:
         """Outputs among the values of all rows."""
-        return np.where(self.output_rows >= 0, values[self.output_rows], self.output_constants)
+        outputs = self.output_constants.copy()
+        active = self.output_rows >= 0
+        outputs[active] = values[self.output_rows[active]]
+        return outputs
 
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:
         """Return the error for scenarios that decide the guard at a row differently."""
         site = self.sites[int(np.searchsorted(self.guard_rows, row))]
         who = "these arguments" if scenarios is None else _listed(scenarios)
+        verb = "decides" if scenarios is not None and scenarios.size == 1 else "decide"
         condition = self.arg0[row]
         if self.opcode[condition] == _SAME:
             return DivergenceError(
                 f"a number frozen while recording is another one for {who}: {site.file}:{site.line}{site.quoted} "
                 f"(recorded as {float(self.partial1[condition])!r}); let it follow the scenario with fad.stop_gradient"
             )
-        return DivergenceError(f"{who} decide a recorded comparison differently: {site}{site.remedy}")
+        return DivergenceError(f"{who} {verb} a recorded comparison differently: {site}{site.remedy}")
 
 
 def _listed(scenarios: NDArray[np.int64]) -> str:
@@ -115,8 +117,11 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
 
 
 def _site(code: Any, at: int, outcome: bool) -> Site:
-    """Resolve a code object and an instruction offset; a CALL there means that a builtin compared."""
-    positions = list(code.co_positions())
-    line = positions[at // 2][0] if at >= 0 else code.co_firstlineno
-    instruction = dis.opname[code.co_code[at]] if at >= 0 else ""
-    return Site(code.co_filename, line or code.co_firstlineno, outcome, "CALL" in instruction)
+    """Resolve a code object and an instruction offset; a call there means that a builtin compared."""
+    line, _, column, _ = list(code.co_positions())[at // 2] if at >= 0 else (None,) * 4
+    line = line or code.co_firstlineno
+    builtin = ""
+    if at >= 0 and "CALL" in dis.opname[code.co_code[at]]:
+        called = linecache.getline(code.co_filename, line).encode()[column or 0 :]  # columns count bytes
+        builtin = next((name for name in ("max", "min") if called.startswith(f"{name}(".encode())), "")
+    return Site(code.co_filename, line, outcome, builtin)
