@@ -2,6 +2,7 @@
 
 Each is the polynomial of least weighted maximum error on an interval (Remez exchange, 60 digits), rounded to
 double. Rounding costs nothing that matters: every fitted polynomial is a correction to an exact leading term.
+The tails of the inverse normal are rational instead, by interpolation at nodes that make them nearly as good.
 
 Run ``python bench/fit_vmath.py [name ...]``.
 """
@@ -71,7 +72,73 @@ def normal_tail(t: mpf) -> mpf:
     return (1 + mpf(0.8) * a) * mp.erfc(a / mp.sqrt(2)) * mp.exp(a * a / 2) / 2
 
 
+def inverse_normal(p: mpf) -> mpf:
+    """Quantile of the standard normal distribution for 0 < p <= 1/2, by Newton's method on log Phi."""
+    x = -mp.sqrt(-2 * mp.log(p)) if p < mpf("0.1") else (p - mpf("0.5")) * 2
+    step = mpf(1)
+    while abs(step) > mpf(10) ** -45:
+        cdf = mp.erfc(-x / mp.sqrt(2)) / 2
+        step = mp.log(cdf / p) * cdf / mp.npdf(x)
+        x -= step
+    return x
+
+
+def upper_quantile(s: mpf) -> mpf:
+    """Upper quantile of p = exp(-s^2/2)."""
+    return -inverse_normal(mp.exp(-s * s / 2))
+
+
+def rational(
+    f: Function, low: float, high: float, start: float, top: int, bottom: int
+) -> tuple[list[float], list[float], mpf]:
+    """Numerator and denominator in x - start, which equal f at Chebyshev's nodes of a Moebius map, and the error."""
+    middle = mp.sqrt(mpf(low) * high)
+    edge = (middle - low) / (middle + low)
+
+    def points(count: int) -> list[mpf]:
+        t = [-edge * mp.cos(mp.pi * (k + mpf(1) / 2) / count) for k in range(count)]
+        return [middle * (1 + u) / (1 - u) for u in t]
+
+    nodes = points(top + bottom + 1)
+    values = [f(x) for x in nodes]
+    rows = [
+        [(x - start) ** p for p in range(top + 1)] + [-y * (x - start) ** p for p in range(1, bottom + 1)]
+        for x, y in zip(nodes, values)
+    ]
+    c = [float(ck) for ck in mp.lu_solve(mp.matrix(rows), mp.matrix(values))]
+    n, d = c[: top + 1], [1.0, *c[top + 1 :]]
+
+    def error(x: mpf) -> mpf:
+        return abs(mp.polyval(n[::-1], x - start) / mp.polyval(d[::-1], x - start) / f(x) - 1)
+
+    return n, d, max(error(x) for x in points(100))
+
+
+def stirling(z: mpf) -> mpf:
+    """x (lgamma(x) - ((x - 1/2) log(x) - x + log(2 pi)/2)) at z = 1/x^2."""
+    x = 1 / mp.sqrt(z)
+    return x * (mp.loggamma(x) - ((x - mpf(1) / 2) * mp.log(x) - x + mp.log(2 * mp.pi) / 2))
+
+
+def digamma_rest(z: mpf) -> mpf:
+    """(log(x) - 1/(2x) - psi(x)) x^2 at z = 1/x^2."""
+    x = 1 / mp.sqrt(z)
+    return (mp.log(x) - 1 / (2 * x) - mp.psi(0, x)) * x * x
+
+
+def digamma_slope(h: mpf) -> mpf:
+    """psi(root + h) / h."""
+    return mp.psi(0, ROOT + h) / h
+
+
+def middle_quantile(z: mpf) -> mpf:
+    """(x/t - sqrt(2 pi)) / t^2 for the quantile x of 1/2 + t, z = t^2."""
+    t = mp.sqrt(z)
+    return (-inverse_normal(mpf(1) / 2 - t) / t - mp.sqrt(2 * mp.pi)) / z
+
+
 LN2 = mp.log(2)
+ROOT = mp.findroot(lambda x: mp.psi(0, x), mpf("1.4616321449683623"))
 Z = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2  # largest s^2 of the logarithm
 # name: (function, weight of the error, low, high, degree)
 FITS = {
@@ -96,12 +163,51 @@ FITS = {
     ),
     # 0 <= a <= 40, relative error
     "TAIL": (normal_tail, lambda t: 1 / normal_tail(t), -1, mpf(35) / 45, 22),
+    # the quantile of 1/2 + t, |t| <= 1/4, in t^2
+    "PPF": (middle_quantile, lambda z: z / mp.sqrt(2 * mp.pi), 0, mpf(1) / 16, 12),
+    # (lgamma(2 + h) / h - (1 - gamma)) / h, |h| <= 1/2
+    "LGAMMA": (
+        series(lambda k: (-1) ** k * (mp.zeta(k + 2) - 1) / (k + 2)),
+        lambda h: h * h / mp.loggamma(2 + h),
+        mpf(-1) / 2,
+        mpf(1) / 2,
+        16,
+    ),
+    # in 1/x^2 for x >= 3.5, error relative to lgamma
+    "STIRLING": (stirling, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z)), 0, 1 / mpf(3.5) ** 2, 9),
+    # psi(x) / (x - root) from x = 1 to 2
+    "DIGAMMA": (digamma_slope, lambda h: 1 / digamma_slope(h), 1 - ROOT, 2 - ROOT, 19),
+    # in 1/x^2 for x >= 3, error relative to psi
+    "DIGAMMA_FAR": (digamma_rest, lambda z: z / mp.psi(0, 1 / mp.sqrt(z)), 0, mpf(1) / 9, 11),
+}
+# name: (function, low, high, start of the variable, degrees of numerator and denominator)
+RATIONALS = {
+    # the upper quantile of exp(-s^2/2), p = 1/4 to 7e-10 and on to the smallest subnormal, in s - start
+    "PPF_NEAR": (upper_quantile, 1.665, 6.5, 1.625, 8, 8),
+    "PPF_FAR": (upper_quantile, 6.5, 38.6, 6.5, 8, 7),
 }
 
 
+def show(name: str, coefficients: list[float], comment: str = "") -> None:
+    print(f"_{name} = ({comment}")
+    print("".join(f"    {c!r},\n" for c in coefficients) + ")")
+
+
+def show_pair(name: str, exact: mpf) -> None:
+    print(f"_{name} = {float(exact)!r}\n_{name}_LOW = {float(exact - float(exact))!r}")
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or FITS:
-        coefficients, error = fit(*FITS[name])
-        print(f"_{name} = (  # error {mp.nstr(error, 2)}")
-        print("".join(f"    {c!r},\n" for c in coefficients) + ")")
+    for name in sys.argv[1:] or [*FITS, *RATIONALS]:
+        if name in FITS:
+            coefficients, error = fit(*FITS[name])
+            show(name, coefficients, f"  # error {mp.nstr(error, 2)}")
+        else:
+            numerator, denominator, error = rational(*RATIONALS[name])
+            show(f"{name}_TOP", numerator, f"  # error {mp.nstr(error, 2)}")
+            show(f"{name}_BOTTOM", denominator)
     print(f"_TAIL_0_LOW = {low_part(FITS['TAIL'])!r}")
+    show_pair("DIGAMMA_ROOT", ROOT)
+    show_pair("LGAMMA_SLOPE", 1 - mp.euler)
+    show_pair("SQRT_TWO_PI", mp.sqrt(2 * mp.pi))
+    show_pair("HALF_LOG_TWO_PI", mp.log(2 * mp.pi) / 2)

@@ -9,11 +9,11 @@ from .program.program import BatchResult, Program, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
-from .record.functions import FUNCTIONS, clip, value, where
+from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.tape import Tape
 from .transforms import grad, jacobian, jvp, value_and_grad, vjp
 
-globals().update(FUNCTIONS)  # one public function per row of the op table
+globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
 if TYPE_CHECKING:
 
@@ -47,5 +47,6 @@ __all__ = sorted(
         "where",
         "zeros",
         *FUNCTIONS,
+        *TESTS,
     ]
 )

@@ -1,13 +1,21 @@
-"""Writes ``kernels/replay.py``, and the operations table of the README: ``python -m fastad.codegen``.
+"""Writes ``kernels/replay.py``, and the operations table of the README: ``python fastad/codegen.py``.
 
 The file is checked in, because numba caches functions of real files only. A test regenerates it and
-compares; stale machine code is the business of ``kernels/_jit.py``.
+compares; stale machine code is the business of ``kernels/_jit.py``. Run as a file rather than a module: importing
+the package imports the very kernels that may be out of date.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+
+if not __package__:
+    __package__ = "fastad"
+    bare = sys.modules["fastad"] = ModuleType("fastad")
+    bare.__path__ = [str(Path(__file__).parent)]
 
 from .ops import OPS, Op
 from .rules import functions_in, kernel_source, names_in
@@ -15,11 +23,11 @@ from .rules import functions_in, kernel_source, names_in
 _ROOT = Path(__file__).parent
 TARGET = _ROOT / "kernels" / "replay.py"
 README = _ROOT.parent / "README.md"
-_TABLE_BEGIN = "<!-- operations: written by python -m fastad.codegen -->"
+_TABLE_BEGIN = "<!-- operations: written by python fastad/codegen.py -->"
 _TABLE_END = "<!-- end of operations -->"
-_PRIMITIVES = frozenset({"fabs", "select", "sqrt"})  # one instruction each, in _simd.py
+_PRIMITIVES = frozenset({"copysign", "fabs", "floor", "rint", "select", "sqrt"})  # one instruction each, in _simd.py
 
-_HEADER = '''"""GENERATED from ops.py by ``python -m fastad.codegen``; do not edit.
+_HEADER = '''"""GENERATED from ops.py by ``python fastad/codegen.py``; do not edit.
 
 Values and partials by opcode. ``value`` and ``partials`` are for one point. ``value_row`` and
 ``adjoint_row`` are for 64 scenarios, eight vectors of eight: operands are addresses with a step of 8
@@ -55,15 +63,15 @@ def partials(op, x, y, v, c):
 _VALUE_ROW = '''
 
 @jit
-def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
-    """Values of one row for ``8 * vectors`` scenarios."""
+def value_row{family}(op, a, a_step, b, b_step, c, c_step, out, vectors):
+    """Values of one row for ``8 * vectors`` scenarios.{note}"""
 {branches}
 '''
 
 _ADJOINT_ROW = '''
 
 @jit
-def adjoint_row{suffix}(
+def adjoint_row{family}{suffix}(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):
     """Add ``bar`` times the partials to the adjoints of the operands.
@@ -123,17 +131,19 @@ def _partials_bodies() -> Iterator[tuple[int, Op, str]]:
             yield code, op, f"        return {first}, {second}\n"
 
 
-def _value_row_bodies() -> Iterator[tuple[int, Op, str]]:
+def _value_row_bodies(special: bool) -> Iterator[tuple[int, Op, str]]:
     for code, op in enumerate(OPS):
-        if _computed(op):
+        if _computed(op) and op.special == special:
             rule = kernel_source(op.value, _VECTOR_NAMES)
             loop = f"        for k in range(vectors):\n{_loads((op.value,), ' ' * 12)}"
             yield code, op, f"{loop}            store(out, 8 * k, {rule})\n"
 
 
-def _adjoint_bodies(accumulate: str) -> Iterator[tuple[int, Op, str]]:
+def _adjoint_bodies(special: bool, accumulate: str) -> Iterator[tuple[int, Op, str]]:
     for code, op in enumerate(OPS):
         body = ""
+        if op.special != special:
+            continue
         for operand, partial in zip("xy", op.partials):
             if partial == "0.0":
                 continue
@@ -161,11 +171,13 @@ def generate() -> str:
         _HEADER.format(**imports),
         _SCALAR_VALUE.format(branches=_cases(_value_bodies())),
         _SCALAR_PARTIALS.format(branches=_cases(_partials_bodies())),
-        _VALUE_ROW.format(branches=_cases(_value_row_bodies())),
     ]
-    for suffix, accumulate, note in (("", "fma", ""), ("_masked", "masked_fma", _MASKED_NOTE)):
-        branches = _cases(_adjoint_bodies(accumulate))
-        parts.append(_ADJOINT_ROW.format(suffix=suffix, note=note, branches=branches))
+    for special, family in ((False, ""), (True, "_special")):
+        branches = _cases(_value_row_bodies(special))
+        parts.append(_VALUE_ROW.format(family=family, note=" Special functions." * special, branches=branches))
+        for suffix, accumulate, note in (("", "fma", ""), ("_masked", "masked_fma", _MASKED_NOTE)):
+            branches = _cases(_adjoint_bodies(special, accumulate))
+            parts.append(_ADJOINT_ROW.format(family=family, suffix=suffix, note=note, branches=branches))
     return "".join(parts)
 
 

@@ -28,12 +28,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 Interval = tuple[float, float]
 
 REALS: Interval = (-inf, inf)
 POSITIVE: Interval = (0.0, inf)
 ORDINARY: Interval = (-700.0, 700.0)
+UNIT: Interval = (-1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Op:
     kind
         ``smooth`` (differentiable operations), ``condition`` (0.0 or 1.0), ``structure`` (rows that
         only the recorder writes).
+    special
+        Lives in the kernels that are compiled when a program first needs one of its kind; the others stay
+        small, so that the first batch ever takes seconds, not minutes.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Op:
     domain: tuple[Interval, ...] = (REALS, REALS)
     edge: str = ""
     kind: str = "smooth"
+    special: bool = False
 
     @property
     def arity(self) -> int:
@@ -77,6 +83,10 @@ class Op:
 def _condition(name: str, rule: str, ufunc: str | None = None, dunder: str | None = None, edge: str = "") -> Op:
     arity = 2 if "y" in rule else 1
     return Op(name, f"where({rule}, 1.0, 0.0)", ("0.0",) * arity, ufunc, dunder, edge=edge, kind="condition")
+
+
+def _special(name: str, value: str, partials: tuple[str, ...], ufunc: str | None = None, **more: Any) -> Op:
+    return Op(name, value, partials, ufunc, special=True, **more)
 
 
 OPS: tuple[Op, ...] = (
@@ -151,6 +161,86 @@ OPS: tuple[Op, ...] = (
     _condition("logical_or", "(x != 0.0) | (y != 0.0)", "logical_or"),
     _condition("logical_not", "x == 0.0", "logical_not"),
     Op("guard", "x", ("0.0",), kind="structure"),
+    # -------------------- more of the plain ones --------------------
+    Op("square", "x * x", ("2.0 * x",), "square"),
+    Op("reciprocal", "1.0 / x", ("-v * v",), "reciprocal", domain=(POSITIVE,), edge="1/0 is inf"),
+    Op("expm1", "expm1(x)", ("exp(x)",), "expm1", domain=(ORDINARY,)),
+    Op("log1p", "log1p(x)", ("1.0 / (1.0 + x)",), "log1p", domain=((-1.0, inf),), edge="log1p(-1) is -inf"),
+    Op("floor", "floor(x)", ("0.0",), "floor", edge="derivative 0, at the jumps too"),
+    Op("ceil", "-floor(-x)", ("0.0",), "ceil", edge="derivative 0, at the jumps too"),
+    Op("rint", "rint(x)", ("0.0",), "rint", edge="to the nearest integer, ties to even; derivative 0"),
+    Op("trunc", "copysign(floor(abs(x)), x)", ("0.0",), "trunc", edge="derivative 0, at the jumps too"),
+    Op("sign", "where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))", ("0.0",), "sign", edge="0 at 0; derivative 0"),
+    Op(
+        "copysign",
+        "copysign(x, y)",
+        ("copysign(1.0, x) * copysign(1.0, y)", "0.0"),
+        "copysign",
+        edge="derivative 1 or -1 in x, at 0 by the signs of the zeros",
+    ),
+    Op(
+        "fmax",
+        "where((x >= y) | (y != y), x, y)",
+        ("where((x >= y) | (y != y), 1.0, 0.0)", "where((x >= y) | (y != y), 0.0, 1.0)"),
+        "fmax",
+        edge="at a tie the whole adjoint goes to x; of a NaN and a number, the number is taken",
+    ),
+    Op(
+        "fmin",
+        "where((x <= y) | (y != y), x, y)",
+        ("where((x <= y) | (y != y), 1.0, 0.0)", "where((x <= y) | (y != y), 0.0, 1.0)"),
+        "fmin",
+        edge="at a tie the whole adjoint goes to x; of a NaN and a number, the number is taken",
+    ),
+    _condition("isnan", "x != x", "isnan"),
+    _condition("isinf", "abs(x) > 1.7976931348623157e308", "isinf"),
+    _condition("isfinite", "abs(x) <= 1.7976931348623157e308", "isfinite"),
+    _condition("signbit", "copysign(1.0, x) < 0.0", "signbit"),
+    # -------------------- special functions --------------------
+    _special("exp2", "exp2(x)", ("0.6931471805599453 * v",), "exp2", domain=(ORDINARY,)),
+    _special("log2", "log2(x)", ("1.4426950408889634 / x",), "log2", domain=(POSITIVE,), edge="-inf at 0"),
+    _special("log10", "log10(x)", ("0.4342944819032518 / x",), "log10", domain=(POSITIVE,), edge="-inf at 0"),
+    _special("cbrt", "cbrt(x)", ("1.0 / (3.0 * v * v)",), "cbrt", domain=(POSITIVE,), edge="derivative inf at 0"),
+    _special("tan", "tan(x)", ("1.0 + v * v",), "tan", domain=((-1.5, 1.5),)),
+    _special(
+        "arcsin", "arcsin(x)", ("1.0 / sqrt((1.0 - x) * (1.0 + x))",), "arcsin", domain=(UNIT,), edge="inf at -1, 1"
+    ),
+    _special(
+        "arccos", "arccos(x)", ("-1.0 / sqrt((1.0 - x) * (1.0 + x))",), "arccos", domain=(UNIT,), edge="-inf at -1, 1"
+    ),
+    _special("arctan", "arctan(x)", ("1.0 / (1.0 + x * x)",), "arctan"),
+    _special(
+        "arctan2",
+        "arctan2(x, y)",
+        (
+            "where(hypot(x, y) == 0.0, 0.0, y / hypot(x, y) / hypot(x, y))",
+            "where(hypot(x, y) == 0.0, 0.0, -x / hypot(x, y) / hypot(x, y))",
+        ),
+        "arctan2",
+        edge="derivatives 0 at the origin",
+    ),
+    _special(
+        "hypot",
+        "hypot(x, y)",
+        ("where(v == 0.0, 0.0, x / v)", "where(v == 0.0, 0.0, y / v)"),
+        "hypot",
+        edge="derivatives 0 at the origin",
+    ),
+    _special("sinh", "sinh(x)", ("cosh(x)",), "sinh", domain=(ORDINARY,)),
+    _special("cosh", "cosh(x)", ("sinh(x)",), "cosh", domain=(ORDINARY,)),
+    _special("arcsinh", "arcsinh(x)", ("1.0 / hypot(1.0, x)",), "arcsinh"),
+    _special(
+        "arccosh",
+        "arccosh(x)",
+        ("1.0 / sqrt((x - 1.0) * (x + 1.0))",),
+        "arccosh",
+        domain=((1.0, inf),),
+        edge="inf at 1",
+    ),
+    _special(
+        "arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), "arctanh", domain=(UNIT,), edge="inf at -1, 1"
+    ),
+    _special("erfc", "erfc(x)", ("-1.1283791670955126 * exp(-x * x)",)),
 )
 
 OPCODE: dict[str, int] = {op.name: code for code, op in enumerate(OPS)}

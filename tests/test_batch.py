@@ -125,6 +125,21 @@ def test_default_axes_and_one_axis_for_all(program):
     assert_same_bits(program.batch(*data, wrt=-1).gradient, program.batch(*data, wrt=2).gradient)
 
 
+def test_what_varies_may_change_from_call_to_call():
+    """Plans are kept; one made for fewer varying arguments must not serve a call with more, nor the reverse."""
+    program = fad.record(lambda x, y, z: x * y + z * z, 1.0, 2.0, 3.0)
+    x, y, z = np.random.default_rng(0).normal(size=(3, 70))
+    for reduce in ("mean", None):
+        for axes in ((0, None, None), (0, 0, None), (0, 0, 0), (0, None, 0), (0, None, None)):
+            args = [a if axis == 0 else float(a[1]) for a, axis in zip((x, y, z), axes)]
+            got = program.batch(*args, axes=axes, wrt=0, reduce=reduce)
+            value, slope = args[0] * args[1] + np.square(args[2]), args[1] + np.zeros(70)
+            if reduce:
+                value, slope = value.mean(), slope.mean()
+            np.testing.assert_allclose(got.value, value, rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(got.gradient, slope, rtol=1e-12, atol=1e-15)
+
+
 # -------------------- layouts --------------------
 
 
@@ -531,13 +546,27 @@ def test_thresholds_per_scenario():
         program.batch(above, threads=1)
 
 
-def test_the_message_does_not_depend_on_threads():
-    def f(x):
-        if x > 10.0:
-            return x
-        return x * 2.0 if x > 1.0 else x
+def two_guards(x):
+    if x > 10.0:  # first
+        return x
+    return x * 2.0 if x > 1.0 else x  # second
 
-    program = fad.record(f, 2.0)
+
+def test_the_first_guard_is_reported_with_its_own_scenarios():
+    program = fad.record(two_guards, 2.0)
+    x = np.full(60, 2.0)
+    x[[3, 5]], x[[20, 59]] = 0.5, 11.0
+    with pytest.raises(DivergenceError, match="scenarios 20, 59 ") as caught:
+        program.batch(x)
+    assert line_of(two_guards, "# first") in str(caught.value)
+    x[[20, 59]] = 2.0
+    with pytest.raises(DivergenceError, match="scenarios 3, 5 ") as caught:
+        program.batch(x)
+    assert line_of(two_guards, "# second") in str(caught.value)
+
+
+def test_the_message_does_not_depend_on_threads():
+    program = fad.record(two_guards, 2.0)
     x = np.full(2000, 2.0)
     x[3], x[500], x[1900] = 0.5, 11.0, 11.0
     messages = set()

@@ -136,6 +136,20 @@ def test_the_plain_payoff_on_floats():
 
 
 @pytest.mark.parametrize("antithetic", [False, True])
+def test_the_payoff_is_recorded_once_at_path_0(antithetic):
+    """Its branches are those of real random numbers, not of zeros; formatting an active shows the number."""
+    seen = []
+
+    def payoff(p, z, u):
+        seen.append([float(f"{x:.17g}") for x in (*z, *u)])
+        return p * z[0] * u[1]
+
+    fad.monte_carlo(payoff, 2.0, normals=3, uniforms=2, paths=5000, seed=21, antithetic=antithetic)
+    z, u = (draws(21, 64, d, antithetic, kind) for d, kind in ((3, philox.NORMALS), (2, philox.UNIFORMS)))
+    assert seen == [[*z[0], *u[0]]]
+
+
+@pytest.mark.parametrize("antithetic", [False, True])
 @pytest.mark.parametrize("paths", [1000, 4096, 20_002])
 def test_threads_and_repetition_bit_for_bit(paths, antithetic):
     runs = [

@@ -119,4 +119,4 @@ def test_kernel_source():
 
 
 def test_kernels_are_fresh():
-    assert codegen.generate() == codegen.TARGET.read_text(), "stale: run python -m fastad.codegen"
+    assert codegen.generate() == codegen.TARGET.read_text(), "stale: run python fastad/codegen.py"

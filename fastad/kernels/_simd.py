@@ -13,7 +13,7 @@ NEON ones). A function written with the operators and the functions of this file
 ``bits from_bits``  reinterpret double as int64 and back
 ``shr``             logical shift right of int64
 ``any_lane extract insert splat``  between lanes and scalars
-``patch``           replace the few lanes that need a slow scalar function
+``patch patch2``    replace the few lanes that need a slow scalar function (of two arguments)
 ``address load store peek``  64-bit addresses of array data; offsets count doubles
 ==================  ==================================================================
 
@@ -353,6 +353,30 @@ def _patch(mask: Any, function: Any, x: Any, result: Any) -> Any:
 
     def scalar(mask: Any, function: Any, x: Any, result: Any) -> Any:
         return function(x) if mask else result
+
+    return scalar
+
+
+def patch2(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
+    """``patch`` for a function of two arguments; x and y are both vectors or both scalars."""
+    raise NotImplementedError("patch2 is compiled, not interpreted")
+
+
+@overload(patch2, inline="never")
+def _patch2(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
+    if x is F64x8:
+
+        def vector(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
+            if any_lane(mask):  # type: ignore[call-arg]
+                for lane in range(WIDTH):
+                    if extract(mask, lane):
+                        result = insert(result, lane, function(extract(x, lane), extract(y, lane)))
+            return result
+
+        return vector
+
+    def scalar(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
+        return function(x, y) if mask else result
 
     return scalar
 

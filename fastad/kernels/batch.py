@@ -17,11 +17,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ops import OPCODE
+from ..ops import OPCODE, OPS
 from ._jit import announced, jit
 from ._simd import address, lane_bits, load, peek, store
 from .philox import normals_group, uniforms_group
-from .replay import adjoint_row, adjoint_row_masked, value_row
+from .replay import (
+    adjoint_row,
+    adjoint_row_masked,
+    adjoint_row_special,
+    adjoint_row_special_masked,
+    value_row,
+    value_row_special,
+)
 from .sweeps import reverse, reverse_masked
 
 GROUP = 64
@@ -30,6 +37,8 @@ _VECTORS = GROUP // 8
 _SLOT_BYTES = GROUP * 8
 _UNIFORM_BYTES = 64
 _GUARD = OPCODE["guard"]
+
+IS_SPECIAL = np.array([op.special for op in OPS])
 
 FIRST_X, FIRST_Y = 1, 2  # bits: the adjoint of x, or y, is written for the first time
 
@@ -67,7 +76,7 @@ def _gather(sources, strides, starts, slots, first, count, workspace):
 
 
 @jit
-def _values(op, out, a, b, c, workspace, uniform, failed):
+def _values(op, out, a, b, c, special, workspace, uniform, failed):
     """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise."""
     for i in range(op.size):
         x, x_step = _locate(a[i], workspace, uniform)
@@ -81,7 +90,11 @@ def _values(op, out, a, b, c, workspace, uniform, failed):
             continue
         y, y_step = _locate(b[i], workspace, uniform)
         z, z_step = _locate(c[i], workspace, uniform)
-        value_row(op[i], x, x_step, y, y_step, z, z_step, workspace + np.int64(out[i]) * _SLOT_BYTES, _VECTORS)
+        v = workspace + np.int64(out[i]) * _SLOT_BYTES
+        if special is not None and IS_SPECIAL[op[i]]:
+            value_row_special(op[i], x, x_step, y, y_step, z, z_step, v, _VECTORS)
+        else:
+            value_row(op[i], x, x_step, y, y_step, z, z_step, v, _VECTORS)
 
 
 @jit
@@ -107,7 +120,24 @@ def _fold(target, scratch, uniform_adjoint):
 
 @jit
 def _adjoints(
-    start, stop, op, value, a, b, c, bar, to_x, to_y, first, masked, workspace, uniform, adjoint, uniform_adjoint, work
+    start,
+    stop,
+    op,
+    value,
+    a,
+    b,
+    c,
+    bar,
+    to_x,
+    to_y,
+    first,
+    special,
+    masked,
+    workspace,
+    uniform,
+    adjoint,
+    uniform_adjoint,
+    work,
 ):
     """Reverse pass of one group for one output; ``work`` is two scratch slots and one zero vector."""
     scratch_x, scratch_y, zeros = work, work + _SLOT_BYTES, work + 2 * _SLOT_BYTES
@@ -119,12 +149,23 @@ def _adjoints(
         g = adjoint + np.int64(bar[i]) * _SLOT_BYTES
         p, p_from, p_step = _target(to_x[i], first[i] & FIRST_X, adjoint, scratch_x, zeros)
         q, q_from, q_step = _target(to_y[i], first[i] & FIRST_Y, adjoint, scratch_y, zeros)
-        if masked:
+        # fmt: off
+        if special is not None and IS_SPECIAL[op[i]]:
+            if masked:
+                adjoint_row_special_masked(
+                    op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+                )
+            else:
+                adjoint_row_special(
+                    op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+                )
+        elif masked:
             adjoint_row_masked(
                 op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
             )
         else:
             adjoint_row(op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS)
+        # fmt: on
         if to_x[i] < 0:
             _fold(to_x[i], scratch_x, uniform_adjoint)
         if to_y[i] < 0:
@@ -151,7 +192,18 @@ def _is_nan(gradient):
 @announced(seconds=20)
 @jit
 def run_groups(
-    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, first_group, stop_group, n, results
+    forward,
+    reverse_rows,
+    outputs,
+    uniform_rows,
+    gathered,
+    random,
+    buffers,
+    first_group,
+    stop_group,
+    n,
+    results,
+    special,
 ):
     """Replay groups ``first_group`` to ``stop_group - 1`` of ``n`` scenarios.
 
@@ -173,6 +225,8 @@ def run_groups(
         Scratch memory of this thread.
     results : (first_path, values, gradient, failed, per_lane)
         values (paths, outputs); gradient (paths or groups, outputs, wrt); failed (paths,) guard numbers.
+    special : None or True
+        Whether special functions occur. numba drops the branches of None, and compiles them for True only.
     """
     op, out, a, b, c = forward
     starts, r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first = reverse_rows
@@ -194,7 +248,7 @@ def run_groups(
         if uniform_slots.size:
             uniforms_group(key, group, antithetic, uniform_slots, workspace)
         guard_failed[:] = -1
-        _values(op, out, a, b, c, ws, un, guard_failed)
+        _values(op, out, a, b, c, special, ws, un, guard_failed)
         seed[:] = 0.0
         for position in range(count):
             lane = lane_of(position, count, antithetic)
@@ -213,7 +267,7 @@ def run_groups(
                 elif seed_target[k] < 0:
                     uniform_adjoint[~seed_target[k], 0] = count
                 _adjoints(
-                    starts[k], starts[k + 1], r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first, masked,
+                    starts[k], starts[k + 1], r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first, special, masked,
                     ws, un, ad, ua, wk,
                 )  # fmt: skip
                 if per_lane:

@@ -39,7 +39,7 @@ from __future__ import annotations
 import math
 
 from ._jit import jit
-from ._simd import bits, copysign, fabs, floor, fma, from_bits, patch, rint, select, shr, sqrt
+from ._simd import bits, copysign, fabs, floor, fma, from_bits, patch, patch2, rint, select, shr, sqrt
 
 __all__ = [
     "arccos",
@@ -63,9 +63,9 @@ __all__ = [
     "fma",
     "hypot",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "norm_cdf",
     "norm_pdf",
     "not_",
@@ -73,6 +73,7 @@ __all__ = [
     "rint",
     "same",
     "select",
+    "signbit",
     "sin",
     "sinh",
     "sqrt",
@@ -110,6 +111,115 @@ def not_(mask):
 def same(x, y):
     """Identical bits, or both NaN."""
     return (bits(x) == bits(y)) | ((x != x) & (y != y))
+
+
+@jit
+def signbit(x):
+    """The sign bit, of zeros and NaN too, as a mask."""
+    return bits(x) < 0
+
+
+@jit
+def isnan(x):
+    """Mask of NaN."""
+    return x != x
+
+
+@jit
+def isinf(x):
+    """Mask of the two infinities."""
+    return fabs(x) == _INF
+
+
+@jit
+def isfinite(x):
+    """Mask of what is neither infinite nor NaN."""
+    return fabs(x) < _INF
+
+
+# -------------------- signs, choices, remainders --------------------
+
+_TWO_50 = 1125899906842624.0
+
+
+@jit
+def sign(x):
+    """-1, 0 or 1; 0.0 for both zeros, NaN for NaN, as NumPy has it."""
+    return select(x > 0.0, 1.0, select(x < 0.0, -1.0, select(x == 0.0, 0.0, x)))
+
+
+@jit
+def trunc(x):
+    """Integer next to x in the direction of zero."""
+    return copysign(floor(fabs(x)), x)
+
+
+@jit
+def fmax(x, y):
+    """The larger one, or the one that is not NaN; x where they are equal (zeros of either sign)."""
+    return select((x >= y) | (y != y), x, y)
+
+
+@jit
+def fmin(x, y):
+    """The smaller one, or the one that is not NaN; x where they are equal (zeros of either sign)."""
+    return select((x <= y) | (y != y), x, y)
+
+
+@jit
+def _floor_and_rest(x, y):
+    """Floor of x/y, and x minus that times y, for finite x and |x/y| < 2^50.
+
+    A quotient that has been rounded up to an integer shows in the sign of the rest. In NumPy's order of
+    operations: the rest in the interval of y is the exact remainder, of the sign of x, plus y, rounded once.
+    """
+    q = floor(x / y)
+    r = select(fabs(y) == _INF, x, fma(-q, y, x))
+    is_above = (r != 0.0) & ((r < 0.0) != (y < 0.0))
+    return select(is_above, q - 1.0, q), select(is_above, r + y, r)
+
+
+@jit
+def _is_hard_to_divide(x, y):
+    """Huge quotients, division by zero, infinite dividends, NaN."""
+    return not_(fabs(x / y) < _TWO_50)
+
+
+@jit
+def _floordiv_slow(x, y):
+    """NumPy's own steps: where the quotient has no room for its fraction, they decide the last digit."""
+    if y == 0.0:
+        return x / y
+    rest = math.fmod(x, y)
+    q = (x - rest) / y
+    if rest != 0.0 and (y < 0.0) != (rest < 0.0):
+        q -= 1.0
+    if q == 0.0:
+        return math.copysign(0.0, x / y)
+    whole = math.floor(q)
+    return whole + 1.0 if q - whole > 0.5 else whole
+
+
+@jit
+def _mod_slow(x, y):
+    rest = math.fmod(x, y)
+    if rest == 0.0:
+        return math.copysign(0.0, y)
+    return rest + y if (y < 0.0) != (rest < 0.0) else rest
+
+
+@jit
+def floordiv(x, y):
+    """Floor of x/y, as NumPy's floor_divide."""
+    q, _ = _floor_and_rest(x, y)
+    return patch2(_is_hard_to_divide(x, y), _floordiv_slow, x, y, q)
+
+
+@jit
+def mod(x, y):
+    """Remainder of x/y with the sign of y, as NumPy's remainder."""
+    _, r = _floor_and_rest(x, y)
+    return patch2(_is_hard_to_divide(x, y), _mod_slow, x, y, select(r == 0.0, copysign(r, y), r))
 
 
 # -------------------- exponential --------------------
@@ -198,6 +308,13 @@ def exp2(x):
     half = bits(fma(k, 0.5, _ROUND_1023))
     m = _exp_near_one(head, fma(f, _LN2_LOW, fma(f, _LN2, -head)))
     return m * from_bits(half << 52) * from_bits((bits(shifted) - half) << 52)
+
+
+@jit
+def expit(x):
+    """1 / (1 + e^-x)."""
+    e = exp(-fabs(x))
+    return select(x < 0.0, e, 1.0) / (1.0 + e)
 
 
 @jit

@@ -108,7 +108,7 @@ class Runner:
         results = (first * GROUP, output.values, output.gradient, output.failed, per_lane)
         kernels.run_groups(
             plan.forward, plan.reverse, plan.outputs, self._uniform, self._gathered, self._drawn, buffers, first, stop,
-            n, results,
+            n, results, plan.special,
         )  # fmt: skip
         return output
 

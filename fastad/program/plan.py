@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import passes
+from ..kernels.batch import IS_SPECIAL
 from ..ops import OPCODE
 from .recording import Recording
 
@@ -38,6 +39,7 @@ class Plan:
     u_arg1: Index
     n_slots: int
     n_adjoint_slots: int
+    special: bool | None
 
 
 def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
@@ -111,6 +113,7 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         u_arg1=_renumber(r.arg1[active_uniform], active_uniform_slot),
         n_slots=n_slots,
         n_adjoint_slots=n_adjoint_slots,
+        special=True if IS_SPECIAL[forward[0]].any() else None,
     )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..kernels import elementwise as kernels
 from ..ops import OPCODE, OPS
-from .active import Active, two_tapes
+from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
 from .dispatch import array_function, array_ufunc
 from .operators import Operators
@@ -331,12 +331,15 @@ for _code, _op in enumerate(OPS):
             setattr(ActiveArray, f"__i{_op.dunder.strip('_')}__", _in_place(getattr(operator, _op.dunder)))
 
 
-# x ** 2 is a product, as for scalars.
+# x ** n is made of products, as for scalars.
+
+_square = _unary_operator(OPCODE["square"])
 
 
 def _pow(self: ActiveArray, exponent: Any) -> Any:
-    if type(exponent) in (int, float) and exponent == 2:
-        return elementwise(OPCODE["mul"], self, self)
+    if is_whole(exponent):
+        product = whole_power(self, abs(int(exponent)), _square)
+        return product if exponent > 0 else elementwise(OPCODE["reciprocal"], product)
     return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
 
 

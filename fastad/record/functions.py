@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import TapeError
 from ..kernels.rows import scalar_value
-from ..ops import OPCODE, OPS, Op
+from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten
-from .active import RECORDERS, REFLECTED, Active, passive_float
+from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
 from .array import ActiveArray, common_tape, elementwise, operand
 from .condition import Condition, ConditionArray
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
@@ -65,6 +65,17 @@ def _document(function: Any, op: Op) -> Any:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     op.name: _document(_binary(op) if op.arity == 2 else _unary(op), op) for op in OPS if op.kind == "smooth"
 }
+
+
+def _power(x: Any, y: Any) -> Any:
+    if not is_whole(y):
+        return _general_power(x, y)
+    product = whole_power(x, abs(int(y)), FUNCTIONS["square"])
+    return product if y > 0 else FUNCTIONS["reciprocal"](product)
+
+
+_general_power = FUNCTIONS["pow"]
+FUNCTIONS["pow"] = _document(_power, BY_NAME["pow"])  # products for small whole exponents, as x ** n makes them
 
 # -------------------- choices --------------------
 
@@ -187,6 +198,25 @@ def _comparison(op: Op) -> Callable[[Any, Any], Any]:
     return function
 
 
+def _test(op: Op) -> Callable[[Any], Any]:
+    """A condition of one operand: a Condition of an active, else a bool or an array of them."""
+    code = OPCODE[op.name]
+
+    def function(x: Any) -> Any:
+        if type(x) is Active:
+            return Condition(x.tape, code, x.index, -1, 0.0, bool(scalar_value(code, x._value, 0.0)))
+        result = elementwise(code, x)
+        return result if isinstance(result, ConditionArray) else np.asarray(result, dtype=bool)[()]
+
+    return _document(function, op)
+
+
+TESTS: dict[str, Callable[[Any], Any]] = {
+    op.name: _test(op)
+    for op in OPS
+    if op.kind == "condition" and op.ufunc and op.arity == 1 and op.name != "logical_not"
+}
+UFUNCS.update(TESTS)
 UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
 UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
 ARRAY_FUNCTIONS.update({np.where: where, np.clip: clip, np.sum: _sum, np.mean: _mean})
