@@ -23,6 +23,10 @@ class NestingError(FastadError, NotImplementedError):
     """A transform was called inside a function that is being differentiated."""
 
 
+class PurityError(FastadError, RuntimeError):
+    """A recorded function depends on something other than its arguments."""
+
+
 class DivergenceError(FastadError, RuntimeError):
     """A replayed scenario decides a recorded comparison differently."""
 

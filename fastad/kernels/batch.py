@@ -20,7 +20,7 @@ import numpy as np
 from ..ops import OPCODE, OPS
 from ._jit import announced, jit
 from ._simd import address, lane_bits, load, peek, store
-from .philox import normals_group, uniforms_group
+from .philox import NORMALS, UNIFORMS, normals_group, numbers_at, uniforms_group
 from .replay import (
     adjoint_row,
     adjoint_row_masked,
@@ -60,14 +60,44 @@ def lane_of(position, count, antithetic):
 
 
 @jit
-def _gather(sources, strides, starts, slots, first, count, workspace):
+def locate_draw(scenario, n, antithetic):
+    """Path of the counter of one scenario out of n, and the sign of its numbers."""
+    if not antithetic:
+        return scenario, 1.0
+    group = scenario // GROUP
+    lane = lane_of(scenario - group * GROUP, min(GROUP, n - group * GROUP), True)
+    return group * HALF + lane % HALF, (-1.0 if lane >= HALF else 1.0)
+
+
+@jit
+def _draw(random, scenarios, group, count, n, workspace):
+    """Random numbers of one group: of consecutive scenarios, or of those listed."""
+    key, antithetic, normal_slots, uniform_slots = random
+    if scenarios.size == 0:
+        if normal_slots.size:
+            normals_group(key, group, antithetic, normal_slots, workspace)
+        if uniform_slots.size:
+            uniforms_group(key, group, antithetic, uniform_slots, workspace)
+    elif normal_slots.size or uniform_slots.size:
+        paths, signs = np.empty(GROUP, np.int64), np.empty(GROUP)
+        for lane in range(GROUP):
+            scenario = scenarios[group * GROUP + min(lane, count - 1)]
+            paths[lane], signs[lane] = locate_draw(scenario, n, antithetic)
+        numbers_at(key, NORMALS, paths, signs, normal_slots, workspace)
+        numbers_at(key, UNIFORMS, paths, signs, uniform_slots, workspace)
+
+
+@jit
+def _gather(gathered, scenarios, group, count, workspace):
     """Copy the inputs that vary: array i fills slots[starts[i]:starts[i+1]] from rows of doubles."""
+    sources, strides, starts, slots = gathered
     for i in range(sources.size):
         columns = starts[i + 1] - starts[i]
         for tile in range(0, columns, 8):  # 8 doubles are one cache line of the scenario's row
             width = min(8, columns - tile)
             for lane in range(GROUP):
-                scenario = first + min(lane, count - 1)
+                position = group * GROUP + min(lane, count - 1)
+                scenario = scenarios[position] if scenarios.size else position
                 row = scenario * strides[i] + tile
                 for j in range(width):
                     slot = slots[starts[i] + tile + j]
@@ -77,7 +107,10 @@ def _gather(sources, strides, starts, slots, first, count, workspace):
 
 @jit
 def _values(op, out, a, b, c, special, workspace, uniform, failed):
-    """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise."""
+    """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise.
+
+    On entry it is -1, or the number of a uniform guard that all scenarios fail.
+    """
     for i in range(op.size):
         x, x_step = _locate(a[i], workspace, uniform)
         if op[i] == _GUARD:
@@ -85,8 +118,9 @@ def _values(op, out, a, b, c, special, workspace, uniform, failed):
             for k in range(_VECTORS):
                 lanes = lane_bits(load(x, k * x_step) != expected)
                 for lane in range(8):
-                    if (lanes >> lane) & 1 and failed[8 * k + lane] < 0:
-                        failed[8 * k + lane] = out[i]
+                    at = 8 * k + lane
+                    if (lanes >> lane) & 1 and (failed[at] < 0 or out[i] < failed[at]):
+                        failed[at] = out[i]
             continue
         y, y_step = _locate(b[i], workspace, uniform)
         z, z_step = _locate(c[i], workspace, uniform)
@@ -189,23 +223,58 @@ def _is_nan(gradient):
     return False
 
 
+@jit
+def _reverse_group(k, reverse_rows, seed_target, special, masked, seed, buffers, addresses):
+    """Seed output k and run its reverse pass; leaves adjoints in the slots and in the uniform rows."""
+    starts, op, value, a, b, c, bar, to_x, to_y, first = reverse_rows
+    _, adjoint, uniform_adjoint, _, _, _ = buffers
+    ws, un, ad, ua, wk = addresses
+    uniform_adjoint[:] = 0.0
+    if seed_target > 0:
+        adjoint[seed_target - 1] = seed
+    elif seed_target < 0:
+        uniform_adjoint[~seed_target, 0] = _lane_sum(seed)
+    _adjoints(
+        starts[k], starts[k + 1], op, value, a, b, c, bar, to_x, to_y, first, special, masked, ws, un, ad, ua, wk
+    )  # fmt: skip
+
+
+@jit
+def _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked):
+    """Sum the adjoints of uniform rows over the lanes, and sweep them on to the uniform inputs."""
+    _, arg0, arg1, partial0, partial1 = uniform_rows
+    sums[0] = 0.0
+    for i in range(uniform_adjoint.shape[0]):
+        sums[i + 1] = _lane_sum(uniform_adjoint[i])
+    if masked:
+        reverse_masked(arg0, arg1, partial0, partial1, sums, arg0.size)
+    else:
+        reverse(arg0, arg1, partial0, partial1, sums, arg0.size)
+
+
+@jit
+def _collect(targets, adjoint, sums, out):
+    """Gradient of a group: adjoints of its varying inputs summed over the lanes, and of its uniform ones."""
+    for j in range(targets.size):
+        t = targets[j]
+        out[j] = _lane_sum(adjoint[t - 1]) if t > 0 else (sums[~t + 1] if t < 0 else 0.0)
+    return _is_nan(out)
+
+
+@jit
+def _collect_lane(targets, adjoint, lane, out):
+    """Gradient of one scenario."""
+    for j in range(targets.size):
+        out[j] = adjoint[targets[j] - 1, lane] if targets[j] > 0 else 0.0
+    return _is_nan(out)
+
+
 @announced(seconds=20)
 @jit
 def run_groups(
-    forward,
-    reverse_rows,
-    outputs,
-    uniform_rows,
-    gathered,
-    random,
-    buffers,
-    first_group,
-    stop_group,
-    n,
-    results,
-    special,
+    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, special
 ):
-    """Replay groups ``first_group`` to ``stop_group - 1`` of ``n`` scenarios.
+    """Replay a range of groups.
 
     Parameters
     ----------
@@ -223,73 +292,54 @@ def run_groups(
         Inputs made here.
     buffers : (workspace, adjoint, uniform_adjoint, sums, work, seed)
         Scratch memory of this thread.
-    results : (first_path, values, gradient, failed, per_lane)
-        values (paths, outputs); gradient (paths or groups, outputs, wrt); failed (paths,) guard numbers.
+    groups : (first, stop, n, failed)
+        Range of groups, number of scenarios of the whole run, and the uniform guard that all fail, or -1.
+    scenarios : int64 array
+        The scenarios of these groups, 64 after 64; empty for consecutive ones.
+    results : (first_position, values, gradient, failed, per_lane)
+        values (positions, outputs); gradient (positions or groups, outputs, wrt); failed (positions,) the
+        first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
     special : None or True
         Whether special functions occur. numba drops the branches of None, and compiles them for True only.
     """
     op, out, a, b, c = forward
-    starts, r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first = reverse_rows
     reference, seed_target, wrt = outputs
-    uniform, u_arg0, u_arg1, u_partial0, u_partial1 = uniform_rows
-    sources, strides, slot_starts, slots = gathered
-    key, antithetic, normal_slots, uniform_slots = random
+    uniform = uniform_rows[0]
+    first_group, stop_group, n, all_failed = groups
     workspace, adjoint, uniform_adjoint, sums, work, seed = buffers
-    first_path, values, gradient, failed, per_lane = results
-    ws, un, ad, ua, wk = address(workspace), address(uniform), address(adjoint), address(uniform_adjoint), address(work)
+    first_position, values, gradient, failed, per_lane = results
+    addresses = (address(workspace), address(uniform), address(adjoint), address(uniform_adjoint), address(work))
     guard_failed = np.empty(GROUP, np.int32)
-    n_wrt = wrt.shape[1]
+    listed = scenarios.size > 0
+    antithetic = random[1] and not listed
+    size = scenarios.size if listed else n
     for group in range(first_group, stop_group):
-        count = min(GROUP, n - group * GROUP)
-        base = group * GROUP - first_path
-        _gather(sources, strides, slot_starts, slots, group * GROUP, count, workspace)
-        if normal_slots.size:
-            normals_group(key, group, antithetic, normal_slots, workspace)
-        if uniform_slots.size:
-            uniforms_group(key, group, antithetic, uniform_slots, workspace)
-        guard_failed[:] = -1
-        _values(op, out, a, b, c, special, ws, un, guard_failed)
+        count = min(GROUP, size - group * GROUP)
+        base = group * GROUP - first_position
+        _gather(gathered, scenarios, group, count, workspace)
+        _draw(random, scenarios, group, count, n, workspace)
+        guard_failed[:] = all_failed
+        _values(op, out, a, b, c, special, addresses[0], addresses[1], guard_failed)
         seed[:] = 0.0
         for position in range(count):
             lane = lane_of(position, count, antithetic)
-            seed[lane] = 1.0
+            seed[lane] = 1.0 if guard_failed[lane] < 0 else 0.0
             failed[base + position] = guard_failed[lane]
             for k in range(reference.size):
                 r = reference[k]
                 values[base + position, k] = workspace[r, lane] if r >= 0 else uniform[~r, 0]
-        if n_wrt == 0:
+        if wrt.shape[1] == 0:
             continue
         for k in range(reference.size):
             for masked in (False, True):
-                uniform_adjoint[:] = 0.0
-                if seed_target[k] > 0:
-                    adjoint[seed_target[k] - 1] = seed
-                elif seed_target[k] < 0:
-                    uniform_adjoint[~seed_target[k], 0] = count
-                _adjoints(
-                    starts[k], starts[k + 1], r_op, r_value, r_a, r_b, r_c, bar, to_x, to_y, first, special, masked,
-                    ws, un, ad, ua, wk,
-                )  # fmt: skip
+                _reverse_group(k, reverse_rows, seed_target[k], special, masked, seed, buffers, addresses)
+                nan = False
                 if per_lane:
-                    nan = False
                     for position in range(count):
                         lane = lane_of(position, count, antithetic)
-                        row = gradient[base + position, k]
-                        for j in range(n_wrt):
-                            row[j] = adjoint[wrt[k, j] - 1, lane] if wrt[k, j] > 0 else 0.0
-                        nan = nan or _is_nan(row)
+                        nan = _collect_lane(wrt[k], adjoint, lane, gradient[base + position, k]) or nan
                 else:
-                    row = gradient[group - first_path // GROUP, k]
-                    sums[0] = 0.0
-                    for i in range(uniform_adjoint.shape[0]):
-                        sums[i + 1] = _lane_sum(uniform_adjoint[i])
-                    if masked:
-                        reverse_masked(u_arg0, u_arg1, u_partial0, u_partial1, sums, u_arg0.size)
-                    else:
-                        reverse(u_arg0, u_arg1, u_partial0, u_partial1, sums, u_arg0.size)
-                    for j in range(n_wrt):
-                        t = wrt[k, j]
-                        row[j] = _lane_sum(adjoint[t - 1]) if t > 0 else (sums[~t + 1] if t < 0 else 0.0)
-                    nan = _is_nan(row)
+                    _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked)
+                    nan = _collect(wrt[k], adjoint, sums, gradient[group - first_position // GROUP, k])
                 if not nan:
                     break

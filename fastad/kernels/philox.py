@@ -284,6 +284,41 @@ def uniforms_group(key, group, antithetic, slots, workspace):
                     store(rows, at + _HALF, 1.0 - load(rows, at))
 
 
+# -------------------- any 64 paths --------------------
+
+
+@jit
+def numbers_at(key, kind, paths, signs, slots, workspace):
+    """``normals_group`` or ``uniforms_group`` for 64 paths of any numbers.
+
+    Parameters
+    ----------
+    key, slots, workspace
+        As for ``normals_group``.
+    kind : int
+        NORMALS or UNIFORMS.
+    paths : int64 array (64,)
+        Path of the counter, per lane.
+    signs : float64 array (64,)
+        -1.0 for a lane that mirrors its path, else 1.0.
+    """
+    rows = address(workspace)
+    for pair in range((slots.size + 1) // 2):
+        even, odd = _slot(slots, 2 * pair), _slot(slots, 2 * pair + 1)
+        if even < 0 and odd < 0:
+            continue
+        for lane in range(0, _GROUP, _WIDTH):
+            path, sign = bits(load(address(paths), lane)), load(address(signs), lane)
+            word0, word1 = _two_words(key, path, shr(path, 32), pair, kind)
+            if kind == NORMALS:
+                x, y = _normals_from(word0, word1)
+                _store_used(rows, even, odd, lane, x * sign, y * sign)
+            else:
+                x, y = _uniform(word0), _uniform(word1)
+                x, y = select(sign < 0.0, 1.0 - x, x), select(sign < 0.0, 1.0 - y, y)
+                _store_used(rows, even, odd, lane, x, y)
+
+
 # -------------------- from Python --------------------
 
 

@@ -1,6 +1,6 @@
 """``monte_carlo``: record the payoff at path 0, replay it over all paths, reverse each group of 64.
 
-Paths are cut into blocks of 4,096, the unit of work for threads. A block's numbers are functions of the seed
+Paths are cut into blocks of 16,384, the unit of work for threads. A block's numbers are functions of the seed
 and the path numbers alone, blocks are merged in their order, and so the result does not depend on threads.
 """
 
@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import philox
-from ..packing import Packing
-from ..program.batch import GROUP, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
-from ..program.plan import build
+from ..kernels.batch import locate_draw
+from ..packing import Packing, Vector
+from ..program.batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from ..program.plan import Plan, build
 from ..program.recording import Recording
+from ..program.variants import Trie, variant_table
 from ..structure import Spec
 from .progress import reporter
 from .result import MonteCarloResult, assemble
 from .statistics import Accumulator, per_group, per_path
 
-BLOCK_PATHS = 4096
+BLOCK_PATHS = 16384  # paths of a block that branch alike fill groups of their own: at 4,096 half of them were empty
+PER_PATH_BELOW = 4096
 _BLOCK_GROUPS = BLOCK_PATHS // GROUP
 Shape = int | tuple[int, ...]
 
@@ -42,6 +45,7 @@ def monte_carlo(
     antithetic: bool = False,
     threads: int | None = None,
     progress: bool | Callable[[int, int], None] = False,
+    max_variants: int = 1000,
 ) -> MonteCarloResult:
     """Expected value of a payoff and its sensitivities to all parameters, with standard errors.
 
@@ -70,6 +74,8 @@ def monte_carlo(
         All cores by default.
     progress : bool or callable
         True shows a bar (needs tqdm); a callable gets (paths done, paths).
+    max_variants : int
+        Largest number of recordings, one per sequence of branch decisions that occurs among the paths.
 
     Returns
     -------
@@ -80,7 +86,9 @@ def monte_carlo(
     Raises
     ------
     DivergenceError
-        A path decides an ``if`` or ``while`` differently from path 0.
+        The paths take more than ``max_variants`` different branches.
+    PurityError
+        The payoff depends on something other than its arguments.
     ShapeError, TypeError, ValueError
         Bad parameters, or a payoff that returns something else than numbers.
 
@@ -101,43 +109,34 @@ def monte_carlo(
     """
     started = time.perf_counter()
     paths, threads = _checked_paths(paths, antithetic), checked_threads(threads)
-    key = philox.key_of_seed(seed)
+    philox.key_of_seed(seed)  # a bad seed is refused before anything is recorded
     shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
     packing, vector = Packing.of(params)
     selected = _selected(packing, wrt)
-    recording = _record(payoff, packing, vector, shapes, seed, antithetic, tuple(args))
+    per_lane = paths < PER_PATH_BELOW
+    source = _Source(packing, vector, shapes, seed, antithetic, paths)
+    trie = _record(payoff, source, tuple(args), max_variants)
+    outputs = trie.root.recording.outputs
+    call = source.call(None if selected is None else selected.elements, per_lane)
+    runner = Runner(trie, call)
 
-    n_params = packing.size
-    per_lane = paths < BLOCK_PATHS
-    differentiated = np.zeros(recording.n_inputs, np.bool_)
-    if selected is not None:
-        differentiated[:n_params] = selected.elements
-    varying = np.arange(recording.n_inputs) >= n_params
-    plan = build(recording, varying | differentiated if per_lane else varying, differentiated)
-    slots = plan.input_slots
-    n_normals = int(np.prod(shapes[0])) if shapes[0] is not None else 0
-    drawn = Drawn(key, antithetic, slots[n_params : n_params + n_normals], slots[n_params + n_normals :])
-    inputs = np.concatenate([vector, np.zeros(recording.n_inputs - n_params)])
-    runner = Runner(recording, plan, inputs, _constant_lanes(vector, slots[:n_params]), drawn)
-
-    n_outputs, n_wrt = plan.outputs[2].shape
+    n_outputs, n_wrt = outputs.size, call.wrt.size
     values, gradients = Accumulator(n_outputs), Accumulator(n_outputs * n_wrt)
 
     with reporter(progress, paths) as report:
 
         def consume(first: int, output: Output) -> None:
-            runner.check(first, output.failed)
             values.add(*per_path(output.values, antithetic))
             flat = output.gradient.reshape(len(output.gradient), -1)
             gradients.add(*(per_path(flat, antithetic) if per_lane else per_group(flat, len(output.values))))
             report(len(output.values))
 
         pieces = ranges(-(-paths // GROUP), _BLOCK_GROUPS)
-        run_in_order(runner, pieces, paths, per_lane, threads, consume)
+        run_in_order(runner, pieces, threads, consume)
 
     shape = (n_outputs, n_wrt)
     return assemble(
-        recording.outputs,
+        outputs,
         None if selected is None else selected.packing,
         (values.mean, values.standard_error()),
         (gradients.mean.reshape(shape), gradients.standard_error().reshape(shape)),
@@ -146,7 +145,7 @@ def monte_carlo(
         threads=threads,
         seed=int(seed),
         warnings=_warnings(values, gradients),
-        variants=1,
+        variants=variant_table([trie]),
     )
 
 
@@ -198,34 +197,77 @@ def _selected(packing: Packing, wrt: Iterable[Any] | None) -> _Selected | None:
     return _Selected(packing, names) if names else None
 
 
-def _record(
-    payoff: Callable[..., Any],
-    params: Packing,
-    vector: NDArray[np.float64],
-    shapes: list[tuple[int, ...] | None],
-    seed: int,
-    antithetic: bool,
-    args: tuple[Any, ...],
-) -> Recording:
+class _Source:
+    """Where the inputs of a path come from: parameters, the same for all, and numbers drawn by path number."""
+
+    def __init__(
+        self,
+        params: Packing,
+        vector: Vector,
+        shapes: list[tuple[int, ...] | None],
+        seed: int,
+        antithetic: bool,
+        paths: int,
+    ) -> None:
+        self._vector, self._seed, self._antithetic, self._paths = vector, seed, antithetic, paths
+        kinds = [(kind, shape) for kind, shape in zip((philox.NORMALS, philox.UNIFORMS), shapes) if shape is not None]
+        self._draws = [(kind, int(np.prod(shape))) for kind, shape in kinds]
+        leaves = tuple(Spec("leaf") for _ in kinds)
+        spec = Spec("tuple", tuple, tuple(range(1 + len(kinds))), (params.spec, *leaves))
+        self.packing = Packing(spec, [*params.shapes, *(shape for _, shape in kinds)])
+
+    def inputs_of(self, path: int) -> Vector:
+        """All inputs of one path."""
+        path, sign = locate_draw(path, self._paths, self._antithetic)
+        parts = [self._vector]
+        for kind, count in self._draws:
+            numbers = philox.fill(self._seed, path, 1, count, False, kind)[0]
+            parts.append(numbers if sign > 0.0 else (-numbers if kind == philox.NORMALS else 1.0 - numbers))
+        return np.concatenate(parts)
+
+    def call(self, selected: NDArray[np.bool_] | None, per_lane: bool) -> Call:
+        """What the run asks of every variant."""
+        n_params = self._vector.size
+        differentiated = np.zeros(self.packing.size, np.bool_)
+        if selected is not None:
+            differentiated[:n_params] = selected
+        random = np.arange(self.packing.size) >= n_params
+
+        def plan(recording: Recording, per_lane: bool) -> Plan:
+            return build(recording, random | differentiated if per_lane else random, differentiated)
+
+        return Call(
+            n=self._paths,
+            per_lane=per_lane,
+            uniform_inputs=np.concatenate([self._vector, np.zeros(self.packing.size - n_params)]),
+            wrt=np.flatnonzero(differentiated),
+            plan=plan,
+            gathered=self._gathered,
+            drawn=self._drawn,
+            inputs_of=self.inputs_of,
+        )
+
+    def _gathered(self, plan: Plan) -> Gathered:
+        """Parameters that the plan wants per lane: the same row for every path."""
+        slots = plan.input_slots[: self._vector.size]
+        wanted = slots.size > 0 and slots.max() >= 0
+        arrays = [self._vector] if wanted else []
+        starts = np.array([0, slots.size] if wanted else [0])
+        return Gathered(arrays, np.zeros(len(arrays), np.int64), starts, slots if wanted else slots[:0])
+
+    def _drawn(self, plan: Plan) -> Drawn:
+        slots = plan.input_slots[self._vector.size :]
+        n_normals = sum(count for kind, count in self._draws if kind == philox.NORMALS)
+        return Drawn(philox.key_of_seed(self._seed), self._antithetic, slots[:n_normals], slots[n_normals:])
+
+
+def _record(payoff: Callable[..., Any], source: _Source, args: tuple[Any, ...], max_variants: int) -> Trie:
     """Record the payoff at path 0: its own random numbers, so that zeros do not decide its branches."""
-    kinds = [(kind, shape) for kind, shape in zip((philox.NORMALS, philox.UNIFORMS), shapes) if shape is not None]
-    draws = [philox.fill(seed, 0, 1, int(np.prod(shape)), antithetic, kind)[0] for kind, shape in kinds]
-    leaves = tuple(Spec("leaf") for _ in kinds)
-    spec = Spec("tuple", tuple, tuple(range(1 + len(kinds))), (params.spec, *leaves))
-    packing = Packing(spec, [*params.shapes, *(shape for _, shape in kinds)])
     try:
-        return Recording.record(payoff, packing, np.concatenate([vector, *draws]), lambda inputs: (*inputs, *args))
+        return Trie(payoff, source.packing, lambda inputs: (*inputs, *args), source.inputs_of(0), max_variants)
     except Exception as error:
-        error.add_note(f"raised by the payoff on path 0 of seed {seed}, where fastad.monte_carlo records it")
+        error.add_note(f"raised by the payoff on path 0 of seed {source._seed}, where fastad.monte_carlo records it")
         raise
-
-
-def _constant_lanes(vector: NDArray[np.float64], slots: NDArray[np.int32]) -> Gathered:
-    """Parameters that the plan wants per lane: the same row for every scenario."""
-    wanted = slots.size > 0 and slots.max() >= 0
-    arrays = [vector] if wanted else []
-    starts = np.array([0, slots.size] if wanted else [0])
-    return Gathered(arrays, np.zeros(len(arrays), np.int64), starts, slots if wanted else np.empty(0, np.int32))
 
 
 def _warnings(values: Accumulator, gradients: Accumulator) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..packing import Packing, nest
+from ..program.variants import VariantInfo
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +34,8 @@ class MonteCarloResult:
         What reproduces the numbers.
     warnings : tuple of str
         What to know before trusting them.
-    variants : int
-        Recordings that the paths were replayed from.
+    variants : tuple of VariantInfo
+        Recordings that the paths were replayed from: paths, share, rows, deciding lines of each.
     """
 
     value: Any
@@ -46,7 +47,7 @@ class MonteCarloResult:
     threads: int
     seed: int
     warnings: tuple[str, ...]
-    variants: int
+    variants: tuple[VariantInfo, ...]
     _rows: tuple[tuple[str, float, float, tuple[tuple[str, float, float], ...]], ...] = dataclasses.field(repr=False)
 
     def __str__(self) -> str:

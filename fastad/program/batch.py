@@ -1,9 +1,16 @@
-"""Running a plan over scenarios: buffers, threads, and the public result of a batch."""
+"""Running a function over scenarios: plans bound to a call, threads, and scenarios that branch away.
+
+Every scenario is first replayed on the root recording, 64 side by side. Those that decide a guard differently
+are left out of its gradient, collected, and replayed on the variant that decides as they do; if there is none
+yet, the function is recorded again at the first of them. Contributions are added in the order of the trie, so
+results depend neither on threads nor on which scenario was recorded first.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import batch as kernels
+from ..ops import OPCODE
 from ..packing import Vector
 from .plan import Plan
 from .recording import Recording
+from .variants import Branch, Trie, Variant
 
 GROUP = kernels.GROUP
+_GUARD = OPCODE["guard"]
+_CONSECUTIVE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -48,77 +59,206 @@ class Drawn:
         return np.int64(self.key), self.antithetic, self.normal_slots, self.uniform_slots
 
 
+@dataclass(frozen=True)
+class Call:
+    """What one call asks of every variant.
+
+    Attributes
+    ----------
+    n : int
+        Scenarios.
+    per_lane : bool
+        Gradients per scenario rather than summed over groups of 64.
+    uniform_inputs : ndarray
+        Inputs, of which those that do not vary are read.
+    wrt : ndarray
+        Inputs differentiated by, ascending.
+    plan : callable
+        ``plan(recording, per_lane)``.
+    gathered, drawn : callable
+        Where a plan's varying inputs come from.
+    inputs_of : callable
+        All inputs of one scenario, for recording again.
+    on_divergence : {"rerecord", "raise", "ignore"}
+        What to do with scenarios that decide a guard differently.
+    """
+
+    n: int
+    per_lane: bool
+    uniform_inputs: Vector
+    wrt: NDArray[np.int64]
+    plan: Callable[[Recording, bool], Plan]
+    gathered: Callable[[Plan], Gathered]
+    drawn: Callable[[Plan], Drawn]
+    inputs_of: Callable[[int], Vector]
+    on_divergence: str = "rerecord"
+
+
 @dataclass
 class Output:
-    """What one range of groups gives."""
+    """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1."""
 
     values: NDArray[np.float64]
     gradient: NDArray[np.float64]
     failed: NDArray[np.int32]
 
 
-class Runner:
-    """A plan bound to the uniform inputs of one call; runs any range of groups on any thread."""
+class Scratch:
+    """Memory of one thread, for any plan."""
 
-    def __init__(
-        self, recording: Recording, plan: Plan, uniform_inputs: Vector, gathered: Gathered, drawn: Drawn
-    ) -> None:
-        self.plan = plan
-        self.gathered = gathered
-        self._recording = recording
-        self._uniform = self._uniform_part(uniform_inputs)
-        self._gathered = gathered.arguments()
-        self._drawn = drawn.arguments()
+    def __init__(self) -> None:
+        self._arrays = [aligned((0, GROUP)), aligned((0, GROUP)), aligned((0, 8))]
+        self._sums = np.empty(0)
+        self._work = aligned((3, GROUP))
+        self._work[:] = 0.0
+        self._seed = np.empty(GROUP)
 
-    def _uniform_part(self, inputs: Vector) -> tuple[Any, ...]:
-        plan = self.plan
-        values, partial0, partial1, failed = self._recording.evaluate(inputs, plan.uniform_rows)
-        if failed >= 0:
-            raise self._recording.divergence(failed)
+    def arguments(self, plan: Plan) -> tuple[NDArray[np.float64], ...]:
+        """Arrays for the kernel, grown where this plan needs more."""
+        needed = [plan.n_slots, plan.n_adjoint_slots, plan.active_uniform_rows.size]
+        for i, (size, width) in enumerate(zip(needed, (GROUP, GROUP, 8))):
+            if size > len(self._arrays[i]):
+                self._arrays[i] = aligned((size, width))
+        if self._sums.size <= needed[2]:
+            self._sums = np.empty(needed[2] + 1)
+        return (*(array[:size] for array, size in zip(self._arrays, needed)), self._sums, self._work, self._seed)
+
+
+class _Bound:
+    """A variant's plan with the uniform values and the input addresses of one call."""
+
+    def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
+        recording = variant.recording
+        self.plan = plan = call.plan(recording, per_lane)
+        self.per_lane = per_lane
+        values, partial0, partial1, failed = recording.evaluate(call.uniform_inputs, plan.uniform_rows)
         scalars = np.concatenate([values[plan.uniform_rows], plan.constants])
         table = aligned((scalars.size, 8))
         table[:] = scalars[:, None]
         rows = plan.active_uniform_rows
-        return table, plan.u_arg0, plan.u_arg1, partial0[rows], partial1[rows]
+        self._uniform = (table, plan.u_arg0, plan.u_arg1, partial0[rows], partial1[rows])
+        self._gathered = call.gathered(plan)
+        self._drawn = call.drawn(plan).arguments()
+        self._n = call.n
+        ignore = call.on_divergence == "ignore"
+        self._forward = _without_guards(plan.forward) if ignore else plan.forward
+        # The number of the first uniform guard that fails: every scenario fails it, unless one before.
+        self.all_failed = -1 if failed < 0 or ignore else int(np.searchsorted(recording.guard_rows, failed))
 
-    def buffers(self) -> tuple[NDArray[np.float64], ...]:
-        """Scratch memory for one thread."""
-        n_uniform = self.plan.active_uniform_rows.size
-        work = aligned((3, GROUP))
-        work[:] = 0.0
-        return (
-            aligned((self.plan.n_slots, GROUP)),
-            aligned((self.plan.n_adjoint_slots, GROUP)),
-            aligned((n_uniform, 8)),
-            np.empty(n_uniform + 1),
-            work,
-            np.empty(GROUP),
-        )
-
-    def run(self, first: int, stop: int, n: int, per_lane: bool, buffers: tuple[NDArray[np.float64], ...]) -> Output:
-        """Replay groups ``first`` to ``stop - 1`` of n scenarios."""
+    def run(self, first: int, stop: int, scenarios: NDArray[np.int64], scratch: Scratch) -> Output:
+        """Replay groups of consecutive scenarios, or of those listed."""
         plan = self.plan
-        paths = min(stop * GROUP, n) - first * GROUP
+        positions = min(stop * GROUP, scenarios.size or self._n) - first * GROUP
         n_outputs, n_wrt = plan.outputs[2].shape
         output = Output(
-            np.empty((paths, n_outputs)),
-            np.empty((paths if per_lane else stop - first, n_outputs, n_wrt)),
-            np.empty(paths, np.int32),
+            np.empty((positions, n_outputs)),
+            np.empty((positions if self.per_lane else stop - first, n_outputs, n_wrt)),
+            np.empty(positions, np.int32),
         )
-        results = (first * GROUP, output.values, output.gradient, output.failed, per_lane)
+        results = (first * GROUP, output.values, output.gradient, output.failed, self.per_lane)
         kernels.run_groups(
-            plan.forward, plan.reverse, plan.outputs, self._uniform, self._gathered, self._drawn, buffers, first, stop,
-            n, results, plan.special,
+            self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
+            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.special,
         )  # fmt: skip
         return output
 
+
+def _without_guards(forward: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    keep = forward[0] != _GUARD
+    return tuple(column[keep] for column in forward)
+
+
+class Runner:
+    """One call over all variants; runs any range of groups on any thread."""
+
+    def __init__(self, trie: Trie, call: Call) -> None:
+        self._trie = trie
+        self._call = call
+        self._bound: dict[Variant, _Bound] = {}
+        self._lock = threading.Lock()
+        self.root = self._bind(trie.root, call.per_lane)
+
+    def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
+        with self._lock:
+            if variant not in self._bound:
+                self._bound[variant] = _Bound(variant, self._call, per_lane)
+            return self._bound[variant]
+
+    def run(self, first: int, stop: int, scratch: Scratch) -> Output:
+        """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""
+        output = self.root.run(first, stop, _CONSECUTIVE, scratch)
+        ended_at_root = int((output.failed < 0).sum())
+        if self._call.on_divergence == "rerecord":
+            self._trie.count(self._trie.root, ended_at_root)
+            if ended_at_root < output.failed.size:
+                positions = np.arange(output.failed.size)
+                self._resolve(self._trie.root, positions, output.failed, first * GROUP, output, scratch)
+                output.failed[:] = -1
+        return output
+
+    def _resolve(
+        self,
+        variant: Variant,
+        positions: NDArray[np.int64],
+        failed: NDArray[np.int32],
+        first: int,
+        output: Output,
+        scratch: Scratch,
+    ) -> None:
+        """Replay the positions that failed a guard of a variant on its children, in the order of the branches."""
+        for branch, here in self._branches(variant.recording, positions, failed, first):
+            scenarios = first + here
+            child, fresh = self._child(variant, branch, int(scenarios[0]))
+            if fresh:  # its recording already has the numbers of this scenario
+                values, gradient = child.recording.recorded_outputs(self._call.wrt)
+                self._add(output, here[:1], values[None], gradient[None])
+                self._trie.count(child, 1)
+                here, scenarios = here[1:], scenarios[1:]
+            if not here.size:
+                continue
+            replayed = self._bind(child, True).run(0, -(-here.size // GROUP), scenarios, scratch)
+            ended = replayed.failed < 0
+            self._add(output, here[ended], replayed.values[ended], replayed.gradient[ended])
+            self._trie.count(child, int(ended.sum()))
+            self._resolve(child, here, replayed.failed, first, output, scratch)
+
+    def _branches(
+        self, recording: Recording, positions: NDArray[np.int64], failed: NDArray[np.int32], first: int
+    ) -> Iterator[tuple[Branch, NDArray[np.int64]]]:
+        """Give the branches out of a recording in order, with the positions that take them."""
+        for guard in np.unique(failed[failed >= 0]).tolist():
+            here = positions[failed == guard]
+            if not recording.freezes(guard):
+                yield Branch(guard), here
+                continue
+            points = (recording.evaluate(self._call.inputs_of(int(s)))[0] for s in first + here)
+            frozen = np.array([recording.frozen_at(guard, values) for values in points])
+            for number in np.unique(frozen).tolist():
+                yield Branch(guard, number), here[frozen == number]
+
+    def _child(self, variant: Variant, branch: Branch, scenario: int) -> tuple[Variant, bool]:
+        try:
+            return self._trie.child(variant, branch, lambda: self._call.inputs_of(scenario))
+        except Exception as error:
+            error.add_note(f"raised while recording scenario {scenario} of {self._call.n}")
+            raise
+
+    def _add(
+        self, output: Output, positions: NDArray[np.int64], values: NDArray[np.float64], gradient: NDArray[np.float64]
+    ) -> None:
+        output.values[positions] = values
+        if self._call.per_lane:
+            output.gradient[positions] = gradient
+        else:
+            np.add.at(output.gradient, positions // GROUP, gradient)  # in order, unlike a fancy-indexed sum
+
     def check(self, first: int, failed: NDArray[np.int32]) -> None:
-        """Raise DivergenceError where a scenario of a range that starts at group ``first`` branched away."""
+        """Raise DivergenceError for scenarios that are not to be recorded again."""
         diverged = np.flatnonzero(failed >= 0)
-        if diverged.size:
+        if diverged.size and self._call.on_divergence == "raise":
             guard = failed[diverged].min()
             at = diverged[failed[diverged] == guard]
-            recording = self._recording
+            recording = self._trie.root.recording
             raise recording.divergence(int(recording.guard_rows[guard]), first * GROUP + at)
 
 
@@ -145,24 +285,23 @@ def ranges(n_groups: int, size: int) -> list[tuple[int, int]]:
 
 
 def run_in_order(
-    runner: Runner, pieces: Iterable[tuple[int, int]], n: int, per_lane: bool, threads: int,
-    consume: Callable[[int, Output], None],
-) -> None:  # fmt: skip
+    runner: Runner, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
+) -> None:
     """Run ranges of groups on threads and consume their results in order, a few ranges ahead at most."""
     pieces = list(pieces)
     if threads == 1 or len(pieces) == 1:
-        buffers = runner.buffers()
+        scratch = Scratch()
         for first, stop in pieces:
-            consume(first, runner.run(first, stop, n, per_lane, buffers))
+            consume(first, runner.run(first, stop, scratch))
         return
-    free = [runner.buffers() for _ in range(threads)]
+    free = [Scratch() for _ in range(threads)]
 
     def task(first: int, stop: int) -> Output:
-        buffers = free.pop()
+        scratch = free.pop()
         try:
-            return runner.run(first, stop, n, per_lane, buffers)
+            return runner.run(first, stop, scratch)
         finally:
-            free.append(buffers)
+            free.append(scratch)
 
     ahead = 2 * threads
     with ThreadPoolExecutor(threads) as pool:

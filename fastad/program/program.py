@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
-from ..kernels import sweeps
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes
-from .batch import Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from .plan import Plan, build
 from .recording import Recording
+from .variants import Branch, Trie, VariantInfo, variant_table
 
 Argnums = int | Sequence[int]
+_MOST_GROUPS = 256  # per task: enough scenarios for those that branch away alike to fill groups of their own
+_MODES = ("rerecord", "raise", "ignore")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class BatchResult:
     gradient: Any
 
 
-def record(f: Callable[..., Any], *example_args: Any) -> Program:
+def record(f: Callable[..., Any], *example_args: Any, max_variants: int = 1000) -> Program:
     """Run f once and return a Program that replays what it did.
 
     Parameters
@@ -48,6 +50,8 @@ def record(f: Callable[..., Any], *example_args: Any) -> Program:
         strings, None and shapes are static: another value of them is recorded separately.
     *example_args
         Arguments to record at.
+    max_variants : int
+        Largest number of recordings, one per sequence of decisions that occurs.
 
     Returns
     -------
@@ -67,28 +71,50 @@ def record(f: Callable[..., Any], *example_args: Any) -> Program:
     >>> program.batch(np.array([1.0, 2.0]), 0.0, axes=(0, None)).gradient
     array([1., 1.])
     """
-    program = Program(f)
-    program._recording_for(*program._bind(example_args))
+    program = Program(f, max_variants)
+    program._trie_for(*program._bind(example_args))
     return program
 
 
 class Program:
     """A recorded function. Made by `record`.
 
-    Calls with other static arguments or shapes record f again and keep both recordings. A call whose
-    arguments decide a recorded comparison differently raises `DivergenceError`.
+    Calls with other static arguments or shapes record f again and keep both recordings. So do arguments and
+    scenarios that decide a recorded comparison differently: each sequence of decisions is a *variant*.
     """
 
-    def __init__(self, f: Callable[..., Any]) -> None:
+    def __init__(self, f: Callable[..., Any], max_variants: int = 1000) -> None:
         self._f = f
-        self._recordings: dict[Hashable, Recording] = {}
+        self._max_variants = max_variants
+        self._on_divergence = "rerecord"
+        self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
         self._like: Packing | None = None
 
     def __repr__(self) -> str:
         name = getattr(self._f, "__name__", type(self._f).__name__)
-        rows = ", ".join(f"{len(r)} rows" for r in self._recordings.values())
-        return f"<fastad.Program {name}: {rows}>"
+        rows = ", ".join(f"{len(v.recording)} rows" for trie in self._tries.values() for v in trie.variants()[:4])
+        return f"<fastad.Program {name}: {len(self.variants)} variants, {rows}>"
+
+    @property
+    def variants(self) -> tuple[VariantInfo, ...]:
+        """Recordings of the program: scenarios that ended in each, their share, rows, and deciding lines."""
+        return variant_table(list(self._tries.values()))
+
+    @property
+    def on_divergence(self) -> str:
+        """What to do with arguments that decide a recorded comparison differently.
+
+        ``"rerecord"`` (the default) records f for them; ``"raise"`` raises `DivergenceError`; ``"ignore"``
+        replays the recorded branch regardless, which is wrong where the branches differ.
+        """
+        return self._on_divergence
+
+    @on_divergence.setter
+    def on_divergence(self, mode: str) -> None:
+        if mode not in _MODES:
+            raise ValueError(f"on_divergence={mode!r}: expected one of {', '.join(map(repr, _MODES))}")
+        self._on_divergence = mode
 
     # -------------------- arguments --------------------
 
@@ -99,14 +125,12 @@ class Program:
         leaves, spec = flatten_like(self._like.spec, args, is_input)
         return Packing(spec, leaf_shapes(leaves)), pack(leaves)
 
-    def _recording_for(self, packing: Packing, vector: Vector) -> Recording:
+    def _trie_for(self, packing: Packing, vector: Vector) -> Trie:
         key = (packing.spec.key(), tuple(packing.shapes))
-        recording = self._recordings.get(key)
-        if recording is None:
-            recording = Recording.record(self._f, packing, vector, lambda args: args)
-            self._recordings[key] = recording
+        if key not in self._tries:
+            self._tries[key] = Trie(self._f, packing, _as_they_are, vector, self._max_variants)
             self._like = self._like or packing
-        return recording
+        return self._tries[key]
 
     def _argument(self, recording: Recording, argnums: Argnums) -> tuple[Packing, NDArray[np.int64]]:
         """Layout of the arguments to differentiate by, and which inputs they are."""
@@ -132,12 +156,21 @@ class Program:
     # -------------------- one point --------------------
 
     def _at(self, args: tuple[Any, ...]) -> tuple[Recording, Vector, Vector, Vector]:
+        """Evaluate the variant that these arguments belong to."""
         packing, vector = self._bind(args)
-        recording = self._recording_for(packing, vector)
-        values, partial0, partial1, failed = recording.evaluate(vector)
-        if failed >= 0:
-            raise recording.divergence(failed)
-        return recording, values, partial0, partial1
+        trie = self._trie_for(packing, vector)
+        variant = trie.root
+        while True:
+            recording = variant.recording
+            values, partial0, partial1, failed = recording.evaluate(vector)
+            if failed < 0 or self._on_divergence == "ignore":
+                trie.count(variant, 1)
+                return recording, values, partial0, partial1
+            if self._on_divergence == "raise":
+                raise recording.divergence(failed)
+            guard = int(np.searchsorted(recording.guard_rows, failed))
+            branch = Branch(guard, recording.frozen_at(guard, values) if recording.freezes(guard) else 0)
+            variant, _ = trie.child(variant, branch, lambda: vector)
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
@@ -163,7 +196,7 @@ class Program:
         recording, values, partial0, partial1 = self._at(args)
         inputs, elements = self._argument(recording, argnums)
         seeds = np.eye(recording.output_rows.size)
-        adjoints = _adjoints(recording, partial0, partial1, seeds)[elements].T
+        adjoints = recording.adjoints(partial0, partial1, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(values))
         return value, nest(recording.outputs, inputs, adjoints)
 
@@ -171,14 +204,14 @@ class Program:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
         recording, values, partial0, partial1 = self._at(tuple(args))
         vector = recording.outputs.matches(seeds)
-        adjoints = _adjoints(recording, partial0, partial1, vector[:, None])[:, 0]
+        adjoints = recording.adjoints(partial0, partial1, vector[:, None])[:, 0]
         return recording.outputs.unpack(recording.output_values(values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, values, partial0, partial1 = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = _tangents(recording, partial0, partial1, direction)
+        y_dot = recording.tangents(partial0, partial1, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(values)), outputs.unpack(y_dot)
 
@@ -225,22 +258,41 @@ class Program:
             raise ShapeError(f"axes={axes!r}: expected 0 or None for each of the {len(args)} arguments")
         bound = _BatchArguments(args, [axis == 0 for axis in flags])
         packing, vector = self._bind(bound.scenario(0))
-        recording = self._recording_for(packing, vector)
+        trie = self._trie_for(packing, vector)
+        recording = trie.root.recording
         inputs, elements = self._argument(recording, () if wrt is None else wrt)
-        differentiated = np.zeros(recording.n_inputs, np.bool_)
-        differentiated[elements] = True
-        varies = bound.leaf_varies(packing)
-        varying = np.repeat(varies, packing.sizes)
-        per_lane = reduce is None
-        plan = self._plan(recording, varying | differentiated if per_lane else varying, differentiated)
-        runner = Runner(recording, plan, vector, bound.gather(plan, packing, vector, varies), Drawn())
-        values, gradient = _run(runner, bound.n, per_lane, checked_threads(threads))
-        gradient = gradient[..., np.searchsorted(np.flatnonzero(differentiated), elements)]  # the plan has row order
+        call = self._call(bound, packing, vector, elements, reduce is None)
+        values, gradient = _run(Runner(trie, call), call, checked_threads(threads))
+        gradient = gradient[..., np.searchsorted(call.wrt, elements)]  # the plan lists inputs in row order
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
             values, gradient = ordered_sum(values) * scale, _ordered(gradient) * scale
         value = recording.outputs.unpack(values)
         return BatchResult(value, None if wrt is None else nest(recording.outputs, inputs, gradient))
+
+    def _call(
+        self, bound: _BatchArguments, packing: Packing, vector: Vector, elements: NDArray[np.int64], per_lane: bool
+    ) -> Call:
+        """What the batch asks of every variant."""
+        varies = bound.leaf_varies(packing)
+        varying = np.repeat(varies, packing.sizes)
+        differentiated = np.zeros(packing.size, np.bool_)
+        differentiated[elements] = True
+
+        def plan(recording: Recording, per_lane: bool) -> Plan:
+            return self._plan(recording, varying | differentiated if per_lane else varying, differentiated)
+
+        return Call(
+            n=bound.n,
+            per_lane=per_lane,
+            uniform_inputs=vector,
+            wrt=np.flatnonzero(differentiated),
+            plan=plan,
+            gathered=lambda plan: bound.gather(plan, packing, vector, varies),
+            drawn=lambda plan: Drawn(),
+            inputs_of=lambda scenario: self._bind(bound.scenario(scenario))[1],
+            on_divergence=self._on_divergence,
+        )
 
     def _plan(self, recording: Recording, varying: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
         key = (id(recording), varying.tobytes(), wrt.tobytes())
@@ -249,35 +301,8 @@ class Program:
         return self._plans[key]
 
 
-def _adjoints(recording: Recording, partial0: Vector, partial1: Vector, seeds: Vector) -> Vector:
-    """Adjoints of all inputs, shape (inputs, k), for seeds of the outputs, shape (outputs, k)."""
-    active = np.flatnonzero(recording.output_rows >= 0)
-    stop = int(recording.output_rows.max(initial=-1)) + 1
-    size = max(stop, recording.n_inputs) + 1
-    for masked in (False, True):
-        adjoint = np.zeros((size, seeds.shape[1]))
-        np.add.at(adjoint, recording.output_rows[active] + 1, seeds[active])
-        sweeps.reverse_many(recording.arg0, recording.arg1, partial0, partial1, adjoint, stop, masked)
-        result = adjoint[1 : recording.n_inputs + 1]
-        if not np.isnan(result).any():
-            break
-    return result
-
-
-def _tangents(recording: Recording, partial0: Vector, partial1: Vector, direction: Vector) -> Vector:
-    """Tangents of the outputs for one direction of all inputs."""
-    active = recording.output_rows >= 0
-    is_input = np.arange(len(recording)) < recording.n_inputs
-    y_dot = np.zeros(recording.output_rows.size)
-    for masked in (False, True):
-        tangent = np.zeros((len(recording) + 1, 1))
-        tangent[1 : recording.n_inputs + 1, 0] = direction
-        columns = (recording.arg0, recording.arg1, partial0, partial1, is_input)
-        sweeps.forward_many(*columns, tangent, len(recording), masked)
-        y_dot[active] = tangent[recording.output_rows[active] + 1, 0]
-        if not np.isnan(y_dot).any():
-            break
-    return y_dot
+def _as_they_are(args: Any) -> Any:
+    return args
 
 
 class _BatchArguments:
@@ -346,16 +371,12 @@ def _item(x: Any) -> Any:
     return float(x) if np.ndim(x) == 0 else x
 
 
-def _run(runner: Runner, n: int, per_lane: bool, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _run(runner: Runner, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Run all groups; values per scenario, gradients per scenario or per group."""
-    n_groups = -(-n // 64)
+    n_groups = -(-call.n // GROUP)
     outputs: list[Output] = []
-
-    def consume(first: int, output: Output) -> None:
-        outputs.append(output)
-
-    size = max(1, min(64, -(-n_groups // (4 * threads))))
-    run_in_order(runner, ranges(n_groups, size), n, per_lane, threads, consume)
+    size = max(1, min(_MOST_GROUPS, -(-n_groups // (4 * threads))))
+    run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
     runner.check(0, np.concatenate([o.failed for o in outputs]))
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 

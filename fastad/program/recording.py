@@ -6,6 +6,8 @@ import dis
 import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import DivergenceError
 from ..kernels import rows as kernels
+from ..kernels import sweeps
 from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record.context import Outputs, activate, call
@@ -27,11 +30,16 @@ class Site:
 
     file: str
     line: int
-    outcome: bool
     builtin: str  # "max" or "min" where a builtin compared, else empty
+    outcome: bool
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}{self.quoted} (recorded as {self.outcome})"
+        return f"{self.place} (recorded as {self.outcome})"
+
+    @property
+    def place(self) -> str:
+        """File, line and text of the line."""
+        return f"{self.file}:{self.line}{self.quoted}"
 
     @property
     def quoted(self) -> str:
@@ -64,7 +72,8 @@ class Recording:
         self.output_constants = np.where(outputs.rows < 0, outputs.values, 0.0)
         self.guard_rows = np.array(tape._guard_rows, np.int32)
         self.sites = [
-            _site(code, at, bool(self.value[row])) for (code, at), row in zip(tape._guard_sites, self.guard_rows)
+            Site(*_place(code, at), bool(self.value[row]))
+            for (code, at), row in zip(tape._guard_sites, self.guard_rows)
         ]
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
 
@@ -96,15 +105,57 @@ class Recording:
         outputs[active] = values[self.output_rows[active]]
         return outputs
 
+    def freezes(self, guard: int) -> bool:
+        """Whether a guard holds a number that was frozen while recording."""
+        return guard < self.guard_rows.size and bool(self.opcode[self.arg0[self.guard_rows[guard]]] == _SAME)
+
+    def frozen_at(self, guard: int, values: Vector) -> int:
+        """Bits of the number that a frozen one would be, from the values of all rows."""
+        return int(values[self.arg0[self.arg0[self.guard_rows[guard]]]].view(np.int64))
+
+    def adjoints(self, partial0: Vector, partial1: Vector, seeds: Vector) -> Vector:
+        """Adjoints of all inputs, shape (inputs, k), for seeds of the outputs, shape (outputs, k)."""
+        active = np.flatnonzero(self.output_rows >= 0)
+        stop = int(self.output_rows.max(initial=-1)) + 1
+        size = max(stop, self.n_inputs) + 1
+        for masked in (False, True):
+            adjoint = np.zeros((size, seeds.shape[1]))
+            np.add.at(adjoint, self.output_rows[active] + 1, seeds[active])
+            sweeps.reverse_many(self.arg0, self.arg1, partial0, partial1, adjoint, stop, masked)
+            result = adjoint[1 : self.n_inputs + 1]
+            if not np.isnan(result).any():
+                break
+        return result
+
+    def tangents(self, partial0: Vector, partial1: Vector, direction: Vector) -> Vector:
+        """Tangents of the outputs for one direction of all inputs."""
+        active = self.output_rows >= 0
+        is_input = np.arange(len(self)) < self.n_inputs
+        y_dot = np.zeros(self.output_rows.size)
+        for masked in (False, True):
+            tangent = np.zeros((len(self) + 1, 1))
+            tangent[1 : self.n_inputs + 1, 0] = direction
+            columns = (self.arg0, self.arg1, partial0, partial1, is_input)
+            sweeps.forward_many(*columns, tangent, len(self), masked)
+            y_dot[active] = tangent[self.output_rows[active] + 1, 0]
+            if not np.isnan(y_dot).any():
+                break
+        return y_dot
+
+    def recorded_outputs(self, wrt: NDArray[np.int64]) -> tuple[Vector, Vector]:
+        """Outputs where it was recorded, and their derivatives (outputs, wrt) by the inputs listed."""
+        gradient = self.adjoints(self.partial0, self.partial1, np.eye(self.output_rows.size))[wrt].T
+        return self.output_values(self.value), gradient
+
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:
         """Return the error for scenarios that decide the guard at a row differently."""
         site = self.sites[int(np.searchsorted(self.guard_rows, row))]
         who = "these arguments" if scenarios is None else _listed(scenarios)
         verb = "decides" if scenarios is not None and scenarios.size == 1 else "decide"
-        condition = self.arg0[row]
-        if self.opcode[condition] == _SAME:
+        if self.freezes(int(np.searchsorted(self.guard_rows, row))):
+            condition = self.arg0[row]
             return DivergenceError(
-                f"a number frozen while recording is another one for {who}: {site.file}:{site.line}{site.quoted} "
+                f"a number frozen while recording is another one for {who}: {site.place} "
                 f"(recorded as {float(self.partial1[condition])!r}); let it follow the scenario with fad.stop_gradient"
             )
         return DivergenceError(f"{who} {verb} a recorded comparison differently: {site}{site.remedy}")
@@ -116,12 +167,13 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
     return f"scenario{'s' if scenarios.size > 1 else ''} {shown}{more}"
 
 
-def _site(code: Any, at: int, outcome: bool) -> Site:
-    """Resolve a code object and an instruction offset; a call there means that a builtin compared."""
+@lru_cache(maxsize=4096)  # a payoff with a branch per step asks for the same place again and again
+def _place(code: CodeType, at: int) -> tuple[str, int, str]:
+    """File, line and comparing builtin of an instruction; a call there means that a builtin compared."""
     line, _, column, _ = list(code.co_positions())[at // 2] if at >= 0 else (None,) * 4
     line = line or code.co_firstlineno
     builtin = ""
     if at >= 0 and "CALL" in dis.opname[code.co_code[at]]:
         called = linecache.getline(code.co_filename, line).encode()[column or 0 :]  # columns count bytes
         builtin = next((name for name in ("max", "min") if called.startswith(f"{name}(".encode())), "")
-    return Site(code.co_filename, line, outcome, builtin)
+    return code.co_filename, line, builtin

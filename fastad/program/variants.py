@@ -1,0 +1,170 @@
+"""The branches of a recorded function: a trie of recordings, one per sequence of decisions that has occurred.
+
+A node is a recording; its child at guard g is the recording that decides alike up to g and differently there.
+A scenario that fails a guard first at g belongs below that child, and nowhere else, so the recording that a
+scenario ends in does not depend on which scenario was recorded first. At a guard of a frozen number there is a
+child for every other number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DivergenceError, PurityError, ShapeError
+from ..packing import Packing, Vector
+from .recording import Recording, Site
+
+
+class VariantInfo(NamedTuple):
+    """One variant as shown to users: scenarios that ended in it, their share, rows, and its deciding lines."""
+
+    scenarios: int
+    share: float
+    rows: int
+    lines: tuple[str, ...]
+
+
+class Branch(NamedTuple):
+    """A way out of a recording: the guard, and the number that a frozen one is instead (its bits; else 0)."""
+
+    guard: int
+    frozen: int = 0
+
+
+@dataclass(eq=False)
+class Variant:
+    """A node of the trie."""
+
+    recording: Recording
+    parent: Variant | None = None
+    branch: Branch | None = None  # how it leaves its parent
+    scenarios: int = 0
+
+    def __post_init__(self) -> None:
+        self.children: dict[Branch, Variant] = {}
+
+    def walk(self) -> Iterator[Variant]:
+        """Give this node and all below, in the order of their branches."""
+        yield self
+        for branch in sorted(self.children):
+            yield from self.children[branch].walk()
+
+    def deciding_sites(self) -> list[Site]:
+        """Guards that lead from the root to this node, with the outcomes of this node."""
+        if self.parent is None or self.branch is None:
+            return []
+        return [*self.parent.deciding_sites(), self.recording.sites[self.branch.guard]]
+
+
+class Trie:
+    """All variants of one function at one set of static arguments; several threads may ask for children."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        inputs: Packing,
+        to_args: Callable[[Any], Any],
+        vector: Vector,
+        max_variants: int,
+    ) -> None:
+        self._f, self._inputs, self._to_args = f, inputs, to_args
+        self._max_variants = max_variants
+        self._lock = threading.Lock()
+        self.root = Variant(self._record(vector))
+
+    def _record(self, vector: Vector) -> Recording:
+        return Recording.record(self._f, self._inputs, vector, self._to_args)
+
+    def variants(self) -> list[Variant]:
+        """All variants, in an order that does not depend on the order of their discovery."""
+        return list(self.root.walk())
+
+    def child(self, variant: Variant, branch: Branch, vector: Callable[[], Vector]) -> tuple[Variant, bool]:
+        """Return the variant that takes a branch, and whether it was recorded just now.
+
+        Parameters
+        ----------
+        variant, branch
+            Where a scenario diverges.
+        vector
+            Gives the inputs of that scenario, should it have to be recorded.
+        """
+        found = variant.children.get(branch)
+        if found is not None:
+            return found, False
+        with self._lock:
+            found = variant.children.get(branch)
+            if found is not None:
+                return found, False
+            self._check_count()
+            recording = self._record(vector())
+            _check_purity(variant.recording, recording, branch.guard)
+            _check_result(variant.recording, recording, branch.guard)
+            child = variant.children[branch] = Variant(recording, variant, branch)
+            return child, True
+
+    def count(self, variant: Variant, scenarios: int) -> None:
+        """Note that scenarios ended in a variant."""
+        with self._lock:
+            variant.scenarios += scenarios
+
+    def _check_count(self) -> None:
+        variants = self.variants()
+        if len(variants) < self._max_variants:
+            return
+        busiest = Counter(v.recording.sites[v.branch.guard].place for v in variants if v.branch is not None)
+        lines = "; ".join(f"{place} ({count} variants)" for place, count in busiest.most_common(3))
+        raise DivergenceError(
+            f"more than max_variants={self._max_variants} different sequences of decisions; the busiest comparisons: "
+            f"{lines}. Write choices as data (fad.where, fad.maximum, fad.minimum), give loops a fixed number of "
+            "steps, or raise max_variants"
+        )
+
+
+def variant_table(tries: list[Trie]) -> tuple[VariantInfo, ...]:
+    """Return what users see of all variants."""
+    variants = [v for trie in tries for v in trie.variants()]
+    total = sum(v.scenarios for v in variants) or 1
+    return tuple(
+        VariantInfo(v.scenarios, v.scenarios / total, len(v.recording), tuple(str(s) for s in v.deciding_sites()))
+        for v in variants
+    )
+
+
+def _check_result(parent: Recording, child: Recording, guard: int) -> None:
+    """Raise ShapeError where the branches of a function return different structures."""
+    a, b = parent.outputs, child.outputs
+    if a.spec.key() != b.spec.key() or a.shapes != b.shapes:
+        raise ShapeError(
+            f"the function returns {a.describe()} or {b.describe()}, as decided at {parent.sites[guard].place}; "
+            "return the same structure from every branch"
+        )
+
+
+def _check_purity(parent: Recording, child: Recording, guard: int) -> None:
+    """Raise PurityError unless the recordings are the same rows up to the guard, which they decide differently."""
+    row = int(parent.guard_rows[guard])
+    frozen = parent.freezes(guard)
+    same = len(child) > row and child.n_inputs == parent.n_inputs and child.opcode[row] == parent.opcode[row]
+    same = same and (child.freezes(guard) if frozen else child.value[row] != parent.value[row])
+    if frozen:
+        row = int(parent.arg0[row])  # the comparison with the frozen number, which is another one now
+    for name in ("opcode", "arg0", "arg1"):
+        same = same and np.array_equal(getattr(parent, name)[:row], getattr(child, name)[:row])
+    for arg, passive in (("arg0", "partial0"), ("arg1", "partial1")):
+        if same:
+            is_passive = getattr(parent, arg)[parent.n_inputs : row] < 0
+            both = [getattr(r, passive)[parent.n_inputs : row][is_passive].view(np.int64) for r in (parent, child)]
+            same = np.array_equal(*both)
+    if not same:
+        raise PurityError(
+            "recording the function again gave other rows before the comparison that differs, "
+            f"{parent.sites[guard].place}: the function depends on something other than its arguments (a clock, global "
+            "random numbers, a value kept between calls, an active frozen to a number)"
+        )
