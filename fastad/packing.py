@@ -17,6 +17,8 @@ Vector = NDArray[np.float64]
 def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
     """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
     wanted = [argnums] if isinstance(argnums, int) else list(argnums)
+    if not all(isinstance(number, int) for number in wanted):
+        raise TypeError(f"argnums={argnums!r}: expected a position, or several")
     if any(not -n_args <= number < n_args for number in wanted):
         raise ShapeError(f"argnums={argnums}: the function has {n_args} argument{'s' if n_args != 1 else ''} here")
     numbers = [number % n_args for number in wanted]

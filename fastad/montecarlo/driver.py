@@ -21,7 +21,7 @@ from ..program.batch import GROUP, Call, Drawn, Gathered, Output, Runner, checke
 from ..program.plan import Plan, build
 from ..program.recording import Recording
 from ..program.variants import Trie, variant_table
-from ..structure import Spec
+from ..structure import Spec, is_result
 from .progress import reporter
 from .result import MonteCarloResult, assemble
 from .statistics import Accumulator, per_group, per_path
@@ -111,7 +111,7 @@ def monte_carlo(
     paths, threads = _checked_paths(paths, antithetic), checked_threads(threads)
     philox.key_of_seed(seed)  # a bad seed is refused before anything is recorded
     shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
-    packing, vector = Packing.of(params)
+    packing, vector = Packing.of(params, is_result)
     selected = _selected(packing, wrt)
     per_lane = paths < PER_PATH_BELOW
     source = _Source(packing, vector, shapes, seed, antithetic, paths)
@@ -190,7 +190,7 @@ class _Selected:
 def _selected(packing: Packing, wrt: Iterable[Any] | None) -> _Selected | None:
     if wrt is None:
         return _Selected(packing, None) if packing.size else None
-    names = {wrt} if isinstance(wrt, str) else set(wrt)
+    names = {wrt} if isinstance(wrt, str | int) else set(wrt)
     unknown = names - set(packing.spec.names)
     if unknown:
         raise ValueError(f"wrt={sorted(unknown, key=str)}: params has {list(packing.spec.names)} at its top level")
@@ -273,9 +273,9 @@ def _record(payoff: Callable[..., Any], source: _Source, args: tuple[Any, ...], 
 def _warnings(values: Accumulator, gradients: Accumulator) -> tuple[str, ...]:
     warnings = []
     for what, accumulator in (("value", values), ("sensitivity", gradients)):
-        count = int((~np.isfinite(accumulator.mean)).sum())
-        if count:
+        count = int((~np.isfinite(accumulator.mean + accumulator.squares)).sum())
+        if count and accumulator.count > 1:
             warnings.append(
-                f"{count} {what} estimate{'s are' if count > 1 else ' is'} not finite: some path gave NaN or inf"
+                f"{count} {what} estimate{'s are' if count > 1 else ' is'} not finite: some path gave NaN, inf or an overflow"
             )
     return tuple(warnings)

@@ -57,7 +57,7 @@ class MonteCarloResult:
             f"thread{'s' if self.threads > 1 else ''} ({rate:.3g} million paths a second)"
         ]
         names = [name for _, _, _, rows in self._rows for name, _, _ in rows] + [name for name, *_ in self._rows]
-        width = max(len(name) for name in names) + 2
+        width = max((len(name) for name in names), default=0) + 2
         header = f"{'':<{width}}{'estimate':>18}{'std. error':>14}"
         for name, value, error, rows in self._rows:
             lines += ["", header, _line(name, value, error, width)]

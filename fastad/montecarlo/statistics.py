@@ -31,7 +31,7 @@ class Accumulator:
         total = self.weight + weight
         with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN flow into the result, which warns of them
             delta = mean - self.mean
-            self.squares += squares + delta * delta * (self.weight * weight / total)
+            self.squares += squares + delta * (self.weight * weight / total) * delta
             self.mean += delta * (weight / total)
         self.weight = total
         self.count += len(samples)

@@ -254,7 +254,7 @@ class Program:
         if reduce not in (None, "mean", "sum"):
             raise ValueError(f"reduce={reduce!r}: expected None, 'mean' or 'sum'")
         flags = list(axes) if isinstance(axes, Sequence) else [axes] * len(args)
-        if len(flags) != len(args) or any(axis not in (0, None) for axis in flags):
+        if len(flags) != len(args) or any(axis is not None and (type(axis) is not int or axis != 0) for axis in flags):
             raise ShapeError(f"axes={axes!r}: expected 0 or None for each of the {len(args)} arguments")
         bound = _BatchArguments(args, [axis == 0 for axis in flags])
         packing, vector = self._bind(bound.scenario(0))
