@@ -76,6 +76,7 @@ class Trie:
         self._f, self._inputs, self._to_args = f, inputs, to_args
         self._max_variants = max_variants
         self._lock = threading.Lock()
+        self._count = 1
         self.root = Variant(self._record(vector))
 
     def _record(self, vector: Vector) -> Recording:
@@ -107,6 +108,7 @@ class Trie:
             _check_purity(variant.recording, recording, branch.guard)
             _check_result(variant.recording, recording, branch.guard)
             child = variant.children[branch] = Variant(recording, variant, branch)
+            self._count += 1
             return child, True
 
     def count(self, variant: Variant, scenarios: int) -> None:
@@ -115,10 +117,10 @@ class Trie:
             variant.scenarios += scenarios
 
     def _check_count(self) -> None:
-        variants = self.variants()
-        if len(variants) < self._max_variants:
+        if self._count < self._max_variants:
             return
-        busiest = Counter(v.recording.sites[v.branch.guard].place for v in variants if v.branch is not None)
+        branches = [v for v in self.variants() if v.parent is not None and v.branch is not None]
+        busiest = Counter(v.recording.sites[v.branch.guard].place for v in branches)
         lines = "; ".join(f"{place} ({count} variants)" for place, count in busiest.most_common(3))
         raise DivergenceError(
             f"more than max_variants={self._max_variants} different sequences of decisions; the busiest comparisons: "
