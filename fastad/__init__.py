@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors
 from .montecarlo.driver import monte_carlo
 from .montecarlo.result import MonteCarloResult
-from .program.program import BatchResult, Program, record
+from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
@@ -38,6 +38,7 @@ __all__ = sorted(
         "grad",
         "jacobian",
         "jvp",
+        "load",
         "monte_carlo",
         "record",
         "stack",

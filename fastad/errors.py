@@ -31,5 +31,9 @@ class DivergenceError(FastadError, RuntimeError):
     """A replayed scenario decides a recorded comparison differently."""
 
 
+class ProgramFormatError(FastadError, ValueError):
+    """A file does not hold a program, or one that is damaged or too new."""
+
+
 class StaticArgumentError(FastadError, ValueError):
     """A static argument differs from the recorded one and there is no function to record again."""

@@ -264,7 +264,7 @@ class _Source:
 def _record(payoff: Callable[..., Any], source: _Source, args: tuple[Any, ...], max_variants: int) -> Trie:
     """Record the payoff at path 0: its own random numbers, so that zeros do not decide its branches."""
     try:
-        return Trie(payoff, source.packing, lambda inputs: (*inputs, *args), source.inputs_of(0), max_variants)
+        return Trie.record(payoff, source.packing, lambda inputs: (*inputs, *args), max_variants, source.inputs_of(0))
     except Exception as error:
         error.add_note(f"raised by the payoff on path 0 of seed {source._seed}, where fastad.monte_carlo records it")
         raise
@@ -275,7 +275,6 @@ def _warnings(values: Accumulator, gradients: Accumulator) -> tuple[str, ...]:
     for what, accumulator in (("value", values), ("sensitivity", gradients)):
         count = int((~np.isfinite(accumulator.mean + accumulator.squares)).sum())
         if count and accumulator.count > 1:
-            warnings.append(
-                f"{count} {what} estimate{'s are' if count > 1 else ' is'} not finite: some path gave NaN, inf or an overflow"
-            )
+            verb = "s are" if count > 1 else " is"
+            warnings.append(f"{count} {what} estimate{verb} not finite: some path gave NaN, inf or an overflow")
     return tuple(warnings)

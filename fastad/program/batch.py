@@ -80,7 +80,7 @@ class Call:
     inputs_of : callable
         All inputs of one scenario, for recording again.
     on_divergence : {"rerecord", "raise", "ignore"}
-        What to do with scenarios that decide a guard differently.
+        Whether to record again for branches that no variant takes, to raise, or to disregard guards.
     """
 
     n: int
@@ -176,6 +176,7 @@ class Runner:
         self._call = call
         self._bound: dict[Variant, _Bound] = {}
         self._lock = threading.Lock()
+        self._unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = []
         self.root = self._bind(trie.root, call.per_lane)
 
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
@@ -188,12 +189,10 @@ class Runner:
         """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""
         output = self.root.run(first, stop, _CONSECUTIVE, scratch)
         ended_at_root = int((output.failed < 0).sum())
-        if self._call.on_divergence == "rerecord":
-            self._trie.count(self._trie.root, ended_at_root)
-            if ended_at_root < output.failed.size:
-                positions = np.arange(output.failed.size)
-                self._resolve(self._trie.root, positions, output.failed, first * GROUP, output, scratch)
-                output.failed[:] = -1
+        self._trie.count(self._trie.root, ended_at_root)
+        if ended_at_root < output.failed.size:
+            positions = np.arange(output.failed.size)
+            self._resolve(self._trie.root, positions, output.failed, first * GROUP, output, scratch)
         return output
 
     def _resolve(
@@ -209,6 +208,9 @@ class Runner:
         for branch, here in self._branches(variant.recording, positions, failed, first):
             scenarios = first + here
             child, fresh = self._child(variant, branch, int(scenarios[0]))
+            if child is None:
+                self._unresolved.append((variant, branch, scenarios))
+                continue
             if fresh:  # its recording already has the numbers of this scenario
                 values, gradient = child.recording.recorded_outputs(self._call.wrt)
                 self._add(output, here[:1], values[None], gradient[None])
@@ -236,7 +238,10 @@ class Runner:
             for number in np.unique(frozen).tolist():
                 yield Branch(guard, number), here[frozen == number]
 
-    def _child(self, variant: Variant, branch: Branch, scenario: int) -> tuple[Variant, bool]:
+    def _child(self, variant: Variant, branch: Branch, scenario: int) -> tuple[Variant | None, bool]:
+        """The variant that takes a branch, None where it may not be recorded; and whether it is new."""
+        if self._call.on_divergence == "raise":
+            return variant.children.get(branch), False
         try:
             return self._trie.child(variant, branch, lambda: self._call.inputs_of(scenario))
         except Exception as error:
@@ -252,14 +257,14 @@ class Runner:
         else:
             np.add.at(output.gradient, positions // GROUP, gradient)  # in order, unlike a fancy-indexed sum
 
-    def check(self, first: int, failed: NDArray[np.int32]) -> None:
-        """Raise DivergenceError for scenarios that are not to be recorded again."""
-        diverged = np.flatnonzero(failed >= 0)
-        if diverged.size and self._call.on_divergence == "raise":
-            guard = failed[diverged].min()
-            at = diverged[failed[diverged] == guard]
-            recording = self._trie.root.recording
-            raise recording.divergence(int(recording.guard_rows[guard]), first * GROUP + at)
+    def check(self) -> None:
+        """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
+        if not self._unresolved:
+            return
+        variant, branch = min(((v, b) for v, b, _ in self._unresolved), key=lambda item: (item[0].path(), item[1]))
+        scenarios = [s for v, b, s in self._unresolved if (v, b) == (variant, branch)]
+        recording = variant.recording
+        raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
 
 
 def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:

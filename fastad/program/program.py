@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
+from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from .files import from_bytes, to_bytes
 from .plan import Plan, build
 from .recording import Recording
 from .variants import Branch, Trie, VariantInfo, variant_table
@@ -83,16 +86,16 @@ class Program:
     scenarios that decide a recorded comparison differently: each sequence of decisions is a *variant*.
     """
 
-    def __init__(self, f: Callable[..., Any], max_variants: int = 1000) -> None:
+    def __init__(self, f: Callable[..., Any] | None, max_variants: int = 1000) -> None:
         self._f = f
         self._max_variants = max_variants
-        self._on_divergence = "rerecord"
+        self._on_divergence = "rerecord" if f is not None else "raise"
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
         self._like: Packing | None = None
 
     def __repr__(self) -> str:
-        name = getattr(self._f, "__name__", type(self._f).__name__)
+        name = "without function" if self._f is None else getattr(self._f, "__name__", type(self._f).__name__)
         rows = ", ".join(f"{len(v.recording)} rows" for trie in self._tries.values() for v in trie.variants()[:4])
         return f"<fastad.Program {name}: {len(self.variants)} variants, {rows}>"
 
@@ -105,8 +108,9 @@ class Program:
     def on_divergence(self) -> str:
         """What to do with arguments that decide a recorded comparison differently.
 
-        ``"rerecord"`` (the default) records f for them; ``"raise"`` raises `DivergenceError`; ``"ignore"``
-        replays the recorded branch regardless, which is wrong where the branches differ.
+        ``"rerecord"`` (the default) records f for them where no variant decides alike yet; ``"raise"`` raises
+        `DivergenceError` then; ``"ignore"`` replays the first recording regardless, which is wrong where the
+        branches differ.
         """
         return self._on_divergence
 
@@ -114,7 +118,29 @@ class Program:
     def on_divergence(self, mode: str) -> None:
         if mode not in _MODES:
             raise ValueError(f"on_divergence={mode!r}: expected one of {', '.join(map(repr, _MODES))}")
+        if mode == "rerecord" and self._f is None:
+            raise ValueError("this program was loaded without its function: it cannot record again")
         self._on_divergence = mode
+
+    # -------------------- files --------------------
+
+    def save(self, path: Any) -> None:
+        """Write all recordings to an ``.npz`` file; the function itself is not saved.
+
+        Raises
+        ------
+        TypeError
+            A static argument is not a number, string, bool or None.
+        """
+        Path(path).write_bytes(to_bytes(list(self._tries.values())))
+
+    def __reduce__(self) -> Any:
+        try:
+            pickle.dumps(self._f)
+            f = self._f
+        except (pickle.PicklingError, AttributeError, TypeError):
+            f = None  # a lambda or a local function: the copy replays, but cannot record again
+        return _restore, (to_bytes(list(self._tries.values())), f, self._max_variants, self._on_divergence)
 
     # -------------------- arguments --------------------
 
@@ -128,7 +154,13 @@ class Program:
     def _trie_for(self, packing: Packing, vector: Vector) -> Trie:
         key = (packing.spec.key(), tuple(packing.shapes))
         if key not in self._tries:
-            self._tries[key] = Trie(self._f, packing, _as_they_are, vector, self._max_variants)
+            if self._f is None:
+                known = ", ".join(trie.root.recording.inputs.describe() for trie in self._tries.values())
+                raise StaticArgumentError(
+                    f"this program was loaded without its function and knows {known}; it cannot record "
+                    f"{packing.describe()}"
+                )
+            self._tries[key] = Trie.record(self._f, packing, _as_they_are, self._max_variants, vector)
             self._like = self._like or packing
         return self._tries[key]
 
@@ -166,10 +198,10 @@ class Program:
             if failed < 0 or self._on_divergence == "ignore":
                 trie.count(variant, 1)
                 return recording, values, partial0, partial1
-            if self._on_divergence == "raise":
-                raise recording.divergence(failed)
             guard = int(np.searchsorted(recording.guard_rows, failed))
             branch = Branch(guard, recording.frozen_at(guard, values) if recording.freezes(guard) else 0)
+            if self._on_divergence == "raise" and branch not in variant.children:
+                raise recording.divergence(failed)
             variant, _ = trie.child(variant, branch, lambda: vector)
 
     def __call__(self, *args: Any) -> Any:
@@ -301,6 +333,31 @@ class Program:
         return self._plans[key]
 
 
+def _restore(data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str) -> Program:
+    program = Program(f, max_variants)
+    for trie in from_bytes(data, f, _as_they_are, max_variants):
+        inputs = trie.root.recording.inputs
+        program._tries[inputs.spec.key(), tuple(inputs.shapes)] = trie
+        program._like = program._like or inputs
+    if f is not None or on_divergence != "rerecord":
+        program.on_divergence = on_divergence
+    return program
+
+
+def load(path: Any) -> Program:
+    """Return a Program saved by `Program.save`.
+
+    It replays and differentiates as before. It has no function to record again with: arguments that branch
+    where no recording does raise `DivergenceError`, other static arguments or shapes `StaticArgumentError`.
+
+    Raises
+    ------
+    ProgramFormatError
+        The file is truncated, damaged, foreign, or of a newer fastad. Nothing in it is executed or unpickled.
+    """
+    return _restore(Path(path).read_bytes(), None, 1000, "raise")
+
+
 def _as_they_are(args: Any) -> Any:
     return args
 
@@ -377,7 +434,7 @@ def _run(runner: Runner, call: Call, threads: int) -> tuple[NDArray[np.float64],
     outputs: list[Output] = []
     size = max(1, min(_MOST_GROUPS, -(-n_groups // (4 * threads))))
     run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
-    runner.check(0, np.concatenate([o.failed for o in outputs]))
+    runner.check()
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 
 

@@ -21,7 +21,8 @@ from ..packing import Packing, Vector
 from ..record.context import Outputs, activate, call
 from ..record.tape import Tape
 
-_SAME = OPCODE["same"]
+_SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
+_COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "value")
 
 
 @dataclass(frozen=True)
@@ -58,23 +59,20 @@ class Site:
 class Recording:
     """Columns of one recording. Inputs are rows 0 to n_inputs - 1, in the order of the packing."""
 
-    def __init__(self, tape: Tape, inputs: Packing, outputs: Outputs) -> None:
+    def __init__(self, columns: dict[str, NDArray[Any]], inputs: Packing, outputs: Packing, sites: list[Site]) -> None:
         self.inputs = inputs
-        self.outputs = outputs.packing
+        self.outputs = outputs
         self.n_inputs = inputs.size
-        self.opcode = tape.opcode.copy()
-        self.arg0 = tape.arg0.copy()
-        self.arg1 = tape.arg1.copy()
-        self.partial0 = tape.partial0.copy()
-        self.partial1 = tape.partial1.copy()
-        self.value = tape.value.copy()
-        self.output_rows = outputs.rows
-        self.output_constants = np.where(outputs.rows < 0, outputs.values, 0.0)
-        self.guard_rows = np.array(tape._guard_rows, np.int32)
-        self.sites = [
-            Site(*_place(code, at), bool(self.value[row]))
-            for (code, at), row in zip(tape._guard_sites, self.guard_rows)
-        ]
+        self.opcode = columns["opcode"]
+        self.arg0 = columns["arg0"]
+        self.arg1 = columns["arg1"]
+        self.partial0 = columns["partial0"]
+        self.partial1 = columns["partial1"]
+        self.value = columns["value"]
+        self.output_rows = columns["output_rows"]
+        self.output_constants = columns["output_constants"]
+        self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
+        self.sites = sites
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
 
     @classmethod
@@ -83,7 +81,13 @@ class Recording:
         tape = Tape()
         tape._freezing_guards = True
         result = call(tape, f, to_args(activate(tape, inputs, vector)), {})
-        return cls(tape, inputs, Outputs(tape, result))
+        outputs = Outputs(tape, result)
+        columns = {name: getattr(tape, name).copy() for name in _COLUMNS}
+        columns["output_rows"] = outputs.rows
+        columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
+        places = (_place(code, at) for code, at in tape._guard_sites)
+        sites = [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
+        return cls(columns, inputs, outputs.packing, sites)
 
     def __len__(self) -> int:
         return self.opcode.size

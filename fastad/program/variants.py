@@ -55,6 +55,10 @@ class Variant:
         for branch in sorted(self.children):
             yield from self.children[branch].walk()
 
+    def path(self) -> tuple[Branch, ...]:
+        """Branches from the root to this node."""
+        return () if self.parent is None or self.branch is None else (*self.parent.path(), self.branch)
+
     def deciding_sites(self) -> list[Site]:
         """Guards that lead from the root to this node, with the outcomes of this node."""
         if self.parent is None or self.branch is None:
@@ -67,20 +71,30 @@ class Trie:
 
     def __init__(
         self,
-        f: Callable[..., Any],
+        f: Callable[..., Any] | None,
         inputs: Packing,
         to_args: Callable[[Any], Any],
-        vector: Vector,
         max_variants: int,
+        root: Variant,
+        count: int = 1,
     ) -> None:
         self._f, self._inputs, self._to_args = f, inputs, to_args
         self._max_variants = max_variants
         self._lock = threading.Lock()
-        self._count = 1
-        self.root = Variant(self._record(vector))
+        self._count = count
+        self.root = root
 
-    def _record(self, vector: Vector) -> Recording:
-        return Recording.record(self._f, self._inputs, vector, self._to_args)
+    @classmethod
+    def record(
+        cls,
+        f: Callable[..., Any],
+        inputs: Packing,
+        to_args: Callable[[Any], Any],
+        max_variants: int,
+        vector: Vector,
+    ) -> Trie:
+        """Record f at these inputs as the root."""
+        return cls(f, inputs, to_args, max_variants, Variant(Recording.record(f, inputs, vector, to_args)))
 
     def variants(self) -> list[Variant]:
         """All variants, in an order that does not depend on the order of their discovery."""
@@ -104,7 +118,8 @@ class Trie:
             if found is not None:
                 return found, False
             self._check_count()
-            recording = self._record(vector())
+            assert self._f is not None  # a program without function does not ask for new variants
+            recording = Recording.record(self._f, self._inputs, vector(), self._to_args)
             _check_purity(variant.recording, recording, branch.guard)
             _check_result(variant.recording, recording, branch.guard)
             child = variant.children[branch] = Variant(recording, variant, branch)
@@ -119,8 +134,8 @@ class Trie:
     def _check_count(self) -> None:
         if self._count < self._max_variants:
             return
-        branches = [v for v in self.variants() if v.parent is not None and v.branch is not None]
-        busiest = Counter(v.recording.sites[v.branch.guard].place for v in branches)
+        branches = [(v.recording, v.branch) for v in self.variants() if v.branch is not None]
+        busiest = Counter(recording.sites[branch.guard].place for recording, branch in branches)
         lines = "; ".join(f"{place} ({count} variants)" for place, count in busiest.most_common(3))
         raise DivergenceError(
             f"more than max_variants={self._max_variants} different sequences of decisions; the busiest comparisons: "
