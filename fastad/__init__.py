@@ -10,6 +10,7 @@ from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
+from .record.lookup import interp, interp2, take
 from .record.tape import Tape
 from .transforms import grad, jacobian, jvp, value_and_grad, vjp
 
@@ -36,12 +37,15 @@ __all__ = sorted(
         "clip",
         "errors",
         "grad",
+        "interp",
+        "interp2",
         "jacobian",
         "jvp",
         "load",
         "monte_carlo",
         "record",
         "stack",
+        "take",
         "value",
         "value_and_grad",
         "vjp",

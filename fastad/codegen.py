@@ -114,8 +114,8 @@ def _cases(bodies: Iterator[tuple[int, Op, str]]) -> str:
 
 
 def _computed(op: Op) -> bool:
-    """Whether replay computes the row: inputs are given, guards compared."""
-    return op.name not in ("input", "guard")
+    """Whether replay computes the row from its rule: inputs are given, guards compared, tables looked up."""
+    return op.name not in ("input", "guard", "locate", "take")
 
 
 def _value_bodies() -> Iterator[tuple[int, Op, str]]:
@@ -142,7 +142,7 @@ def _value_row_bodies(special: bool) -> Iterator[tuple[int, Op, str]]:
 def _adjoint_bodies(special: bool, accumulate: str) -> Iterator[tuple[int, Op, str]]:
     for code, op in enumerate(OPS):
         body = ""
-        if op.special != special:
+        if op.special != special or not _computed(op):
             continue
         for operand, partial in zip("xy", op.partials):
             if partial == "0.0":

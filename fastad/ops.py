@@ -162,6 +162,9 @@ OPS: tuple[Op, ...] = (
     _condition("logical_or", "(x != 0.0) | (y != 0.0)", "logical_or"),
     _condition("logical_not", "x == 0.0", "logical_not"),
     Op("guard", "x", ("0.0",), kind="structure"),
+    # -------------------- tables: the kernels look them up, see record/tables.py --------------------
+    Op("locate", "x", ("0.0",), kind="structure", edge="the right cell at a knot"),
+    Op("take", "y", ("0.0", "1.0"), kind="structure"),
     # -------------------- more of the plain ones --------------------
     Op("square", "x * x", ("2.0 * x",), "square"),
     Op("reciprocal", "1.0 / x", ("-v * v",), "reciprocal", domain=(POSITIVE,), edge="1/0 is inf"),

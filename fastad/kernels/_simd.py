@@ -14,7 +14,7 @@ NEON ones). A function written with the operators and the functions of this file
 ``shr``             logical shift right of int64
 ``any_lane extract insert splat``  between lanes and scalars
 ``patch patch2``    replace the few lanes that need a slow scalar function (of two arguments)
-``address load store peek``  64-bit addresses of array data; offsets count doubles
+``address load store peek poke``  64-bit addresses of array data; offsets count doubles
 ==================  ==================================================================
 
 Explicit vectors rather than loops for LLVM to vectorise: destination and operands of a replay row lie in
@@ -434,3 +434,15 @@ def peek(typingctx: Any, base: Any, offset: Any) -> Any:
         return builder.load(builder.inttoptr(byte, _DOUBLE.as_pointer()), align=8)
 
     return signature(types.float64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def poke(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
+    """Store one double at ``base`` (an address) plus ``offset`` doubles."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        byte = builder.add(args[0], builder.shl(args[1], ir.Constant(_INT64, 3)))
+        builder.store(args[2], builder.inttoptr(byte, _DOUBLE.as_pointer()), align=8)
+        return context.get_dummy_value()
+
+    return signature(types.void, types.int64, types.int64, types.float64), codegen

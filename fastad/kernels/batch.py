@@ -19,7 +19,8 @@ import numpy as np
 
 from ..ops import OPCODE, OPS
 from ._jit import announced, jit
-from ._simd import address, lane_bits, load, peek, store
+from ._simd import address, lane_bits, load, peek, poke, store
+from .lookup import find_cell, find_element
 from .philox import NORMALS, UNIFORMS, normals_group, numbers_at, uniforms_group
 from .replay import (
     adjoint_row,
@@ -37,6 +38,8 @@ _VECTORS = GROUP // 8
 _SLOT_BYTES = GROUP * 8
 _UNIFORM_BYTES = 64
 _GUARD = OPCODE["guard"]
+_LOCATE = OPCODE["locate"]
+_TAKE = OPCODE["take"]
 
 IS_SPECIAL = np.array([op.special for op in OPS])
 
@@ -106,7 +109,37 @@ def _gather(gathered, scenarios, group, count, workspace):
 
 
 @jit
-def _values(op, out, a, b, c, special, workspace, uniform, failed):
+def _look_up(op, table, x, x_step, out, tables, workspace, uniform):
+    """A LOCATE or TAKE row of 64 scenarios, each with its own place in the table."""
+    starts, values, references, _ = tables
+    first, size = starts[table], starts[table + 1] - starts[table]
+    for lane in range(GROUP):
+        place = peek(x, lane if x_step else 0)
+        if op == _LOCATE:
+            found = np.float64(find_cell(values, first, first + size, place))
+        else:
+            r = np.int64(references[first + find_element(place, size)])
+            found = peek(workspace, r * GROUP + lane) if r >= 0 else peek(uniform, ~r * 8)
+        poke(out, lane, found)
+
+
+@jit
+def _scatter(table, x, x_step, bar, tables, adjoint, uniform_adjoint):
+    """Add the adjoints of a TAKE row to the elements that the scenarios picked."""
+    starts, _, _, targets = tables
+    first, size = starts[table], starts[table + 1] - starts[table]
+    for lane in range(GROUP):
+        t = np.int64(targets[first + find_element(peek(x, lane if x_step else 0), size)])
+        if t > 0:
+            at = (t - 1) * GROUP + lane
+            poke(adjoint, at, peek(adjoint, at) + peek(bar, lane))
+        elif t < 0:
+            at = ~t * 8 + lane % 8
+            poke(uniform_adjoint, at, peek(uniform_adjoint, at) + peek(bar, lane))
+
+
+@jit
+def _values(op, out, a, b, c, special, tables, workspace, uniform, failed):
     """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise.
 
     On entry it is -1, or the number of a uniform guard that all scenarios fail.
@@ -122,9 +155,12 @@ def _values(op, out, a, b, c, special, workspace, uniform, failed):
                     if (lanes >> lane) & 1 and (failed[at] < 0 or out[i] < failed[at]):
                         failed[at] = out[i]
             continue
+        v = workspace + np.int64(out[i]) * _SLOT_BYTES
+        if op[i] == _LOCATE or op[i] == _TAKE:
+            _look_up(op[i], b[i], x, x_step, v, tables, workspace, uniform)
+            continue
         y, y_step = _locate(b[i], workspace, uniform)
         z, z_step = _locate(c[i], workspace, uniform)
-        v = workspace + np.int64(out[i]) * _SLOT_BYTES
         if special is not None and IS_SPECIAL[op[i]]:
             value_row_special(op[i], x, x_step, y, y_step, z, z_step, v, _VECTORS)
         else:
@@ -167,6 +203,7 @@ def _adjoints(
     first,
     special,
     masked,
+    tables,
     workspace,
     uniform,
     adjoint,
@@ -177,10 +214,13 @@ def _adjoints(
     scratch_x, scratch_y, zeros = work, work + _SLOT_BYTES, work + 2 * _SLOT_BYTES
     for i in range(start, stop):
         x, x_step = _locate(a[i], workspace, uniform)
+        g = adjoint + np.int64(bar[i]) * _SLOT_BYTES
+        if op[i] == _TAKE:
+            _scatter(b[i], x, x_step, g, tables, adjoint, uniform_adjoint)
+            continue
         y, y_step = _locate(b[i], workspace, uniform)
         z, z_step = _locate(c[i], workspace, uniform)
         v = workspace + np.int64(value[i]) * _SLOT_BYTES
-        g = adjoint + np.int64(bar[i]) * _SLOT_BYTES
         p, p_from, p_step = _target(to_x[i], first[i] & FIRST_X, adjoint, scratch_x, zeros)
         q, q_from, q_step = _target(to_y[i], first[i] & FIRST_Y, adjoint, scratch_y, zeros)
         # fmt: off
@@ -224,18 +264,21 @@ def _is_nan(gradient):
 
 
 @jit
-def _reverse_group(k, reverse_rows, seed_target, special, masked, seed, buffers, addresses):
+def _reverse_group(k, reverse_rows, seed_target, special, masked, tables, seed, buffers, addresses):
     """Seed output k and run its reverse pass; leaves adjoints in the slots and in the uniform rows."""
-    starts, op, value, a, b, c, bar, to_x, to_y, first = reverse_rows
+    starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = reverse_rows
     _, adjoint, uniform_adjoint, _, _, _ = buffers
     ws, un, ad, ua, wk = addresses
     uniform_adjoint[:] = 0.0
+    for i in range(zero_starts[k], zero_starts[k + 1]):
+        adjoint[zeroed[i]] = 0.0
     if seed_target > 0:
         adjoint[seed_target - 1] = seed
     elif seed_target < 0:
         uniform_adjoint[~seed_target, 0] = _lane_sum(seed)
     _adjoints(
-        starts[k], starts[k + 1], op, value, a, b, c, bar, to_x, to_y, first, special, masked, ws, un, ad, ua, wk
+        starts[k], starts[k + 1], op, value, a, b, c, bar, to_x, to_y, first, special, masked, tables,
+        ws, un, ad, ua, wk,
     )  # fmt: skip
 
 
@@ -272,7 +315,7 @@ def _collect_lane(targets, adjoint, lane, out):
 @announced(seconds=20)
 @jit
 def run_groups(
-    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, special
+    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, tables, special
 ):
     """Replay a range of groups.
 
@@ -280,8 +323,8 @@ def run_groups(
     ----------
     forward : (op, out, a, b, c)
         Rows of the forward pass.
-    reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first)
-        Rows of the reverse passes, output after output.
+    reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed)
+        Rows of the reverse passes, output after output, and the adjoint slots that each starts from zero.
     outputs : (reference, seed, wrt)
         Reference of each output, adjoint target of its seed, targets of the gradient (outputs, wrt).
     uniform_rows : (values, arg0, arg1, partial0, partial1)
@@ -299,6 +342,9 @@ def run_groups(
     results : (first_position, values, gradient, failed, per_lane)
         values (positions, outputs); gradient (positions or groups, outputs, wrt); failed (positions,) the
         first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
+    tables : (starts, values, references, targets)
+        Elements of lookup tables: values of passive grids, operand references, adjoint targets. The second
+        operand of a LOCATE or TAKE row is its table.
     special : None or True
         Whether special functions occur. numba drops the branches of None, and compiles them for True only.
     """
@@ -319,7 +365,7 @@ def run_groups(
         _gather(gathered, scenarios, group, count, workspace)
         _draw(random, scenarios, group, count, n, workspace)
         guard_failed[:] = all_failed
-        _values(op, out, a, b, c, special, addresses[0], addresses[1], guard_failed)
+        _values(op, out, a, b, c, special, tables, addresses[0], addresses[1], guard_failed)
         seed[:] = 0.0
         for position in range(count):
             lane = lane_of(position, count, antithetic)
@@ -332,7 +378,7 @@ def run_groups(
             continue
         for k in range(reference.size):
             for masked in (False, True):
-                _reverse_group(k, reverse_rows, seed_target[k], special, masked, seed, buffers, addresses)
+                _reverse_group(k, reverse_rows, seed_target[k], special, masked, tables, seed, buffers, addresses)
                 nan = False
                 if per_lane:
                     for position in range(count):

@@ -16,6 +16,7 @@ _INPUT = OPCODE["input"]
 _COND = OPCODE["cond"]
 _WHERE = OPCODE["where"]
 _GUARD = OPCODE["guard"]
+_TAKE = OPCODE["take"]
 
 # Which operands of which operation have a partial at all; 0.0 in the table means never.
 _ZERO = [[partial == "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS]
@@ -24,7 +25,17 @@ HAS_PARTIAL_Y = np.array([not zero[1] for zero in _ZERO])
 
 
 @jit
-def mark_needed(opcode, arg0, arg1, needed):
+def _any(mask, tables, row):
+    """Whether an element of the table of a TAKE row is marked."""
+    starts, elements, used = tables
+    for at in range(starts[used[row]], starts[used[row] + 1]):
+        if elements[at] >= 0 and mask[elements[at]]:
+            return True
+    return False
+
+
+@jit
+def mark_needed(opcode, arg0, arg1, tables, needed):
     """Spread ``needed`` from the rows marked on entry to all that they are computed from."""
     for row in range(opcode.size - 1, -1, -1):
         if opcode[row] == _GUARD:
@@ -37,10 +48,15 @@ def mark_needed(opcode, arg0, arg1, needed):
             needed[arg1[row]] = True
         if opcode[row] == _WHERE:
             needed[row - 1] = True
+        if opcode[row] == _TAKE:
+            starts, elements, used = tables
+            for at in range(starts[used[row]], starts[used[row] + 1]):
+                if elements[at] >= 0:
+                    needed[elements[at]] = True
 
 
 @jit
-def mark_varying(opcode, arg0, arg1, varying):
+def mark_varying(opcode, arg0, arg1, tables, varying):
     """Spread ``varying`` from the inputs marked on entry to all that depends on them."""
     for row in range(opcode.size):
         if opcode[row] == _INPUT:
@@ -48,10 +64,12 @@ def mark_varying(opcode, arg0, arg1, varying):
         x = arg0[row] >= 0 and varying[arg0[row]]
         y = arg1[row] >= 0 and varying[arg1[row]]
         varying[row] = x or y or (opcode[row] == _WHERE and varying[row - 1])
+        if opcode[row] == _TAKE and not varying[row]:
+            varying[row] = _any(varying, tables, row)
 
 
 @jit
-def mark_differentiated(opcode, arg0, arg1, has_x, has_y, active):
+def mark_differentiated(opcode, arg0, arg1, tables, has_x, has_y, active):
     """Spread ``active`` from the inputs marked on entry along operands that have a partial."""
     for row in range(opcode.size):
         op = opcode[row]
@@ -59,7 +77,7 @@ def mark_differentiated(opcode, arg0, arg1, has_x, has_y, active):
             continue
         x = arg0[row] >= 0 and active[arg0[row]] and has_x[op]
         y = arg1[row] >= 0 and active[arg1[row]] and has_y[op]
-        active[row] = x or y
+        active[row] = x or y or (op == _TAKE and _any(active, tables, row))
 
 
 @jit
@@ -77,26 +95,14 @@ def number(mask, out):
 
 @jit
 def reverse_stream(
-    output,
-    opcode,
-    arg0,
-    arg1,
-    has_x,
-    has_y,
-    active,
-    varying,
-    adjoint_slot,
-    uniform_slot,
-    reached,
-    rows,
-    to_x,
-    to_y,
-    first,
-):
+    output, opcode, arg0, arg1, tables, has_x, has_y, active, varying, adjoint_slot, uniform_slot,
+    reached, rows, to_x, to_y, first, zeroed,
+):  # fmt: skip
     """Rows of the reverse pass of one output, last first; returns their number.
 
     ``reached`` (all false on entry) marks the rows that the output depends on. An adjoint slot is stored to
-    when it is first met and added to afterwards.
+    when it is first met and added to afterwards; ``zeroed`` marks those that a TAKE row may be first to add
+    to, which must start from zero.
     """
     count = 0
     reached[output] = True
@@ -106,6 +112,16 @@ def reverse_stream(
         rows[count] = row
         first[count] = 0
         op = opcode[row]
+        if op == _TAKE:
+            to_x[count] = to_y[count] = 0
+            count += 1
+            starts, elements, used = tables
+            for at in range(starts[used[row]], starts[used[row] + 1]):
+                element = elements[at]
+                if element >= 0 and active[element] and varying[element] and not reached[element]:
+                    reached[element] = True
+                    zeroed[element] = True
+            continue
         for operand in range(2):
             arg = arg0[row] if operand == 0 else arg1[row]
             target = 0

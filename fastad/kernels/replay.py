@@ -78,69 +78,69 @@ def value(op, x, y, c):
         return select((x != 0.0) | (y != 0.0), 1.0, 0.0)
     elif op == 31:  # logical_not
         return select(x == 0.0, 1.0, 0.0)
-    elif op == 33:  # square
+    elif op == 35:  # square
         return x * x
-    elif op == 34:  # reciprocal
+    elif op == 36:  # reciprocal
         return 1.0 / x
-    elif op == 35:  # expm1
+    elif op == 37:  # expm1
         return expm1(x)
-    elif op == 36:  # log1p
+    elif op == 38:  # log1p
         return log1p(x)
-    elif op == 37:  # floor
+    elif op == 39:  # floor
         return floor(x)
-    elif op == 38:  # ceil
+    elif op == 40:  # ceil
         return -floor(-x)
-    elif op == 39:  # rint
+    elif op == 41:  # rint
         return rint(x)
-    elif op == 40:  # trunc
+    elif op == 42:  # trunc
         return copysign(floor(fabs(x)), x)
-    elif op == 41:  # sign
+    elif op == 43:  # sign
         return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
-    elif op == 42:  # copysign
+    elif op == 44:  # copysign
         return copysign(x, y)
-    elif op == 43:  # fmax
+    elif op == 45:  # fmax
         return select((x >= y) | (y != y), x, y)
-    elif op == 44:  # fmin
+    elif op == 46:  # fmin
         return select((x <= y) | (y != y), x, y)
-    elif op == 45:  # isnan
+    elif op == 47:  # isnan
         return select(x != x, 1.0, 0.0)
-    elif op == 46:  # isinf
+    elif op == 48:  # isinf
         return select(fabs(x) > 1.7976931348623157e+308, 1.0, 0.0)
-    elif op == 47:  # isfinite
+    elif op == 49:  # isfinite
         return select(fabs(x) <= 1.7976931348623157e+308, 1.0, 0.0)
-    elif op == 48:  # signbit
+    elif op == 50:  # signbit
         return select(copysign(1.0, x) < 0.0, 1.0, 0.0)
-    elif op == 49:  # exp2
+    elif op == 51:  # exp2
         return exp2(x)
-    elif op == 50:  # log2
+    elif op == 52:  # log2
         return log2(x)
-    elif op == 51:  # log10
+    elif op == 53:  # log10
         return log10(x)
-    elif op == 52:  # cbrt
+    elif op == 54:  # cbrt
         return cbrt(x)
-    elif op == 53:  # tan
+    elif op == 55:  # tan
         return tan(x)
-    elif op == 54:  # arcsin
+    elif op == 56:  # arcsin
         return arcsin(x)
-    elif op == 55:  # arccos
+    elif op == 57:  # arccos
         return arccos(x)
-    elif op == 56:  # arctan
+    elif op == 58:  # arctan
         return arctan(x)
-    elif op == 57:  # arctan2
+    elif op == 59:  # arctan2
         return arctan2(x, y)
-    elif op == 58:  # hypot
+    elif op == 60:  # hypot
         return hypot(x, y)
-    elif op == 59:  # sinh
+    elif op == 61:  # sinh
         return sinh(x)
-    elif op == 60:  # cosh
+    elif op == 62:  # cosh
         return cosh(x)
-    elif op == 61:  # arcsinh
+    elif op == 63:  # arcsinh
         return arcsinh(x)
-    elif op == 62:  # arccosh
+    elif op == 64:  # arccosh
         return arccosh(x)
-    elif op == 63:  # arctanh
+    elif op == 65:  # arctanh
         return arctanh(x)
-    elif op == 64:  # erfc
+    elif op == 66:  # erfc
         return erfc(x)
     return x
 
@@ -186,51 +186,53 @@ def partials(op, x, y, v, c):
         return select((x <= y) | (x != x), 1.0, 0.0), select((x <= y) | (x != x), 0.0, 1.0)
     elif op == 21:  # where
         return select(c != 0.0, 1.0, 0.0), select(c != 0.0, 0.0, 1.0)
-    elif op == 33:  # square
+    elif op == 34:  # take
+        return 0.0, 1.0
+    elif op == 35:  # square
         return 2.0 * x, 0.0
-    elif op == 34:  # reciprocal
+    elif op == 36:  # reciprocal
         return -v * v, 0.0
-    elif op == 35:  # expm1
+    elif op == 37:  # expm1
         return exp(x), 0.0
-    elif op == 36:  # log1p
+    elif op == 38:  # log1p
         return 1.0 / (1.0 + x), 0.0
-    elif op == 42:  # copysign
+    elif op == 44:  # copysign
         return copysign(1.0, x) * copysign(1.0, y), 0.0
-    elif op == 43:  # fmax
+    elif op == 45:  # fmax
         return select((x >= y) | (y != y), 1.0, 0.0), select((x >= y) | (y != y), 0.0, 1.0)
-    elif op == 44:  # fmin
+    elif op == 46:  # fmin
         return select((x <= y) | (y != y), 1.0, 0.0), select((x <= y) | (y != y), 0.0, 1.0)
-    elif op == 49:  # exp2
+    elif op == 51:  # exp2
         return 0.6931471805599453 * v, 0.0
-    elif op == 50:  # log2
+    elif op == 52:  # log2
         return 1.4426950408889634 / x, 0.0
-    elif op == 51:  # log10
+    elif op == 53:  # log10
         return 0.4342944819032518 / x, 0.0
-    elif op == 52:  # cbrt
+    elif op == 54:  # cbrt
         return 1.0 / (3.0 * v * v), 0.0
-    elif op == 53:  # tan
+    elif op == 55:  # tan
         return 1.0 + v * v, 0.0
-    elif op == 54:  # arcsin
+    elif op == 56:  # arcsin
         return 1.0 / sqrt((1.0 - x) * (1.0 + x)), 0.0
-    elif op == 55:  # arccos
+    elif op == 57:  # arccos
         return -1.0 / sqrt((1.0 - x) * (1.0 + x)), 0.0
-    elif op == 56:  # arctan
+    elif op == 58:  # arctan
         return 1.0 / (1.0 + x * x), 0.0
-    elif op == 57:  # arctan2
+    elif op == 59:  # arctan2
         return select(hypot(x, y) == 0.0, 0.0, y / hypot(x, y) / hypot(x, y)), select(hypot(x, y) == 0.0, 0.0, -x / hypot(x, y) / hypot(x, y))
-    elif op == 58:  # hypot
+    elif op == 60:  # hypot
         return select(v == 0.0, 0.0, x / v), select(v == 0.0, 0.0, y / v)
-    elif op == 59:  # sinh
+    elif op == 61:  # sinh
         return cosh(x), 0.0
-    elif op == 60:  # cosh
+    elif op == 62:  # cosh
         return sinh(x), 0.0
-    elif op == 61:  # arcsinh
+    elif op == 63:  # arcsinh
         return 1.0 / hypot(1.0, x), 0.0
-    elif op == 62:  # arccosh
+    elif op == 64:  # arccosh
         return 1.0 / sqrt((x - 1.0) * (x + 1.0)), 0.0
-    elif op == 63:  # arctanh
+    elif op == 65:  # arctanh
         return 1.0 / ((1.0 - x) * (1.0 + x)), 0.0
-    elif op == 64:  # erfc
+    elif op == 66:  # erfc
         return -1.1283791670955126 * exp(-x * x), 0.0
     return 0.0, 0.0
 
@@ -380,70 +382,70 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(x == 0.0, 1.0, 0.0))
-    elif op == 33:  # square
+    elif op == 35:  # square
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, x * x)
-    elif op == 34:  # reciprocal
+    elif op == 36:  # reciprocal
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, 1.0 / x)
-    elif op == 35:  # expm1
+    elif op == 37:  # expm1
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, expm1(x))
-    elif op == 36:  # log1p
+    elif op == 38:  # log1p
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, log1p(x))
-    elif op == 37:  # floor
+    elif op == 39:  # floor
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, floor(x))
-    elif op == 38:  # ceil
+    elif op == 40:  # ceil
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, -floor(-x))
-    elif op == 39:  # rint
+    elif op == 41:  # rint
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, rint(x))
-    elif op == 40:  # trunc
+    elif op == 42:  # trunc
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, copysign(floor(fabs(x)), x))
-    elif op == 41:  # sign
+    elif op == 43:  # sign
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(x > 0.0, 1.0, select(x < 0.0, -1.0, x)))
-    elif op == 42:  # copysign
+    elif op == 44:  # copysign
         for k in range(vectors):
             x = load(a, k * a_step)
             y = load(b, k * b_step)
             store(out, 8 * k, copysign(x, y))
-    elif op == 43:  # fmax
+    elif op == 45:  # fmax
         for k in range(vectors):
             x = load(a, k * a_step)
             y = load(b, k * b_step)
             store(out, 8 * k, select((x >= y) | (y != y), x, y))
-    elif op == 44:  # fmin
+    elif op == 46:  # fmin
         for k in range(vectors):
             x = load(a, k * a_step)
             y = load(b, k * b_step)
             store(out, 8 * k, select((x <= y) | (y != y), x, y))
-    elif op == 45:  # isnan
+    elif op == 47:  # isnan
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(x != x, 1.0, 0.0))
-    elif op == 46:  # isinf
+    elif op == 48:  # isinf
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(fabs(x) > 1.7976931348623157e+308, 1.0, 0.0))
-    elif op == 47:  # isfinite
+    elif op == 49:  # isfinite
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(fabs(x) <= 1.7976931348623157e+308, 1.0, 0.0))
-    elif op == 48:  # signbit
+    elif op == 50:  # signbit
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(copysign(1.0, x) < 0.0, 1.0, 0.0))
@@ -615,38 +617,38 @@ def adjoint_row(
                 c_ = load(c, k * c_step)
                 t = fma(load(bar, 8 * k), select(c_ != 0.0, 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 33:  # square
+    elif op == 35:  # square
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 2.0 * x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 34:  # reciprocal
+    elif op == 36:  # reciprocal
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = fma(load(bar, 8 * k), -v_ * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 35:  # expm1
+    elif op == 37:  # expm1
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), exp(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 36:  # log1p
+    elif op == 38:  # log1p
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / (1.0 + x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 42:  # copysign
+    elif op == 44:  # copysign
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 y = load(b, k * b_step)
                 t = fma(load(bar, 8 * k), copysign(1.0, x) * copysign(1.0, y), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 43:  # fmax
+    elif op == 45:  # fmax
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -659,7 +661,7 @@ def adjoint_row(
                 y = load(b, k * b_step)
                 t = fma(load(bar, 8 * k), select((x >= y) | (y != y), 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 44:  # fmin
+    elif op == 46:  # fmin
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -842,38 +844,38 @@ def adjoint_row_masked(
                 c_ = load(c, k * c_step)
                 t = masked_fma(load(bar, 8 * k), select(c_ != 0.0, 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 33:  # square
+    elif op == 35:  # square
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 2.0 * x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 34:  # reciprocal
+    elif op == 36:  # reciprocal
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = masked_fma(load(bar, 8 * k), -v_ * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 35:  # expm1
+    elif op == 37:  # expm1
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), exp(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 36:  # log1p
+    elif op == 38:  # log1p
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / (1.0 + x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 42:  # copysign
+    elif op == 44:  # copysign
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 y = load(b, k * b_step)
                 t = masked_fma(load(bar, 8 * k), copysign(1.0, x) * copysign(1.0, y), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 43:  # fmax
+    elif op == 45:  # fmax
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -886,7 +888,7 @@ def adjoint_row_masked(
                 y = load(b, k * b_step)
                 t = masked_fma(load(bar, 8 * k), select((x >= y) | (y != y), 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 44:  # fmin
+    elif op == 46:  # fmin
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -904,69 +906,69 @@ def adjoint_row_masked(
 @jit
 def value_row_special(op, a, a_step, b, b_step, c, c_step, out, vectors):
     """Values of one row for ``8 * vectors`` scenarios. Special functions."""
-    if op == 49:  # exp2
+    if op == 51:  # exp2
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, exp2(x))
-    elif op == 50:  # log2
+    elif op == 52:  # log2
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, log2(x))
-    elif op == 51:  # log10
+    elif op == 53:  # log10
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, log10(x))
-    elif op == 52:  # cbrt
+    elif op == 54:  # cbrt
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, cbrt(x))
-    elif op == 53:  # tan
+    elif op == 55:  # tan
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, tan(x))
-    elif op == 54:  # arcsin
+    elif op == 56:  # arcsin
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arcsin(x))
-    elif op == 55:  # arccos
+    elif op == 57:  # arccos
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arccos(x))
-    elif op == 56:  # arctan
+    elif op == 58:  # arctan
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arctan(x))
-    elif op == 57:  # arctan2
+    elif op == 59:  # arctan2
         for k in range(vectors):
             x = load(a, k * a_step)
             y = load(b, k * b_step)
             store(out, 8 * k, arctan2(x, y))
-    elif op == 58:  # hypot
+    elif op == 60:  # hypot
         for k in range(vectors):
             x = load(a, k * a_step)
             y = load(b, k * b_step)
             store(out, 8 * k, hypot(x, y))
-    elif op == 59:  # sinh
+    elif op == 61:  # sinh
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, sinh(x))
-    elif op == 60:  # cosh
+    elif op == 62:  # cosh
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, cosh(x))
-    elif op == 61:  # arcsinh
+    elif op == 63:  # arcsinh
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arcsinh(x))
-    elif op == 62:  # arccosh
+    elif op == 64:  # arccosh
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arccosh(x))
-    elif op == 63:  # arctanh
+    elif op == 65:  # arctanh
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, arctanh(x))
-    elif op == 64:  # erfc
+    elif op == 66:  # erfc
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, erfc(x))
@@ -981,55 +983,55 @@ def adjoint_row_special(
     ``x_to`` is the address of the adjoint of x, 0 for a passive operand; ``x_from`` with ``x_step`` is
     what to add to: the same address, or zeros where this is the first contribution.
     """
-    if op == 49:  # exp2
+    if op == 51:  # exp2
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = fma(load(bar, 8 * k), 0.6931471805599453 * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 50:  # log2
+    elif op == 52:  # log2
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.4426950408889634 / x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 51:  # log10
+    elif op == 53:  # log10
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 0.4342944819032518 / x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 52:  # cbrt
+    elif op == 54:  # cbrt
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = fma(load(bar, 8 * k), 1.0 / (3.0 * v_ * v_), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 53:  # tan
+    elif op == 55:  # tan
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = fma(load(bar, 8 * k), 1.0 + v_ * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 54:  # arcsin
+    elif op == 56:  # arcsin
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / sqrt((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 55:  # arccos
+    elif op == 57:  # arccos
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), -1.0 / sqrt((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 56:  # arctan
+    elif op == 58:  # arctan
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / (1.0 + x * x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 57:  # arctan2
+    elif op == 59:  # arctan2
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -1042,7 +1044,7 @@ def adjoint_row_special(
                 y = load(b, k * b_step)
                 t = fma(load(bar, 8 * k), select(hypot(x, y) == 0.0, 0.0, -x / hypot(x, y) / hypot(x, y)), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 58:  # hypot
+    elif op == 60:  # hypot
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -1055,37 +1057,37 @@ def adjoint_row_special(
                 v_ = load(v, 8 * k)
                 t = fma(load(bar, 8 * k), select(v_ == 0.0, 0.0, y / v_), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 59:  # sinh
+    elif op == 61:  # sinh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), cosh(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 60:  # cosh
+    elif op == 62:  # cosh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), sinh(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 61:  # arcsinh
+    elif op == 63:  # arcsinh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / hypot(1.0, x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 62:  # arccosh
+    elif op == 64:  # arccosh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / sqrt((x - 1.0) * (x + 1.0)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 63:  # arctanh
+    elif op == 65:  # arctanh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), 1.0 / ((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 64:  # erfc
+    elif op == 66:  # erfc
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -1104,55 +1106,55 @@ def adjoint_row_special_masked(
 
     A product with an exactly zero factor is zero: for tapes with partials or adjoints that are not finite.
     """
-    if op == 49:  # exp2
+    if op == 51:  # exp2
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = masked_fma(load(bar, 8 * k), 0.6931471805599453 * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 50:  # log2
+    elif op == 52:  # log2
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.4426950408889634 / x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 51:  # log10
+    elif op == 53:  # log10
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 0.4342944819032518 / x, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 52:  # cbrt
+    elif op == 54:  # cbrt
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = masked_fma(load(bar, 8 * k), 1.0 / (3.0 * v_ * v_), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 53:  # tan
+    elif op == 55:  # tan
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
                 t = masked_fma(load(bar, 8 * k), 1.0 + v_ * v_, load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 54:  # arcsin
+    elif op == 56:  # arcsin
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / sqrt((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 55:  # arccos
+    elif op == 57:  # arccos
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), -1.0 / sqrt((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 56:  # arctan
+    elif op == 58:  # arctan
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / (1.0 + x * x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 57:  # arctan2
+    elif op == 59:  # arctan2
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -1165,7 +1167,7 @@ def adjoint_row_special_masked(
                 y = load(b, k * b_step)
                 t = masked_fma(load(bar, 8 * k), select(hypot(x, y) == 0.0, 0.0, -x / hypot(x, y) / hypot(x, y)), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 58:  # hypot
+    elif op == 60:  # hypot
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
@@ -1178,37 +1180,37 @@ def adjoint_row_special_masked(
                 v_ = load(v, 8 * k)
                 t = masked_fma(load(bar, 8 * k), select(v_ == 0.0, 0.0, y / v_), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
-    elif op == 59:  # sinh
+    elif op == 61:  # sinh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), cosh(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 60:  # cosh
+    elif op == 62:  # cosh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), sinh(x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 61:  # arcsinh
+    elif op == 63:  # arcsinh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / hypot(1.0, x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 62:  # arccosh
+    elif op == 64:  # arccosh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / sqrt((x - 1.0) * (x + 1.0)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 63:  # arctanh
+    elif op == 65:  # arctanh
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), 1.0 / ((1.0 - x) * (1.0 + x)), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
-    elif op == 64:  # erfc
+    elif op == 66:  # erfc
         if x_to != 0:
             for k in range(vectors):
                 x = load(a, k * a_step)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..ops import OPCODE
 from ._jit import jit
+from .lookup import find_cell, find_element
 from .replay import partials, value
 
 _ADD = OPCODE["add"]
@@ -13,6 +14,8 @@ _INPUT = OPCODE["input"]
 _GUARD = OPCODE["guard"]
 _COND = OPCODE["cond"]
 _WHERE = OPCODE["where"]
+_LOCATE = OPCODE["locate"]
+_TAKE = OPCODE["take"]
 
 
 @jit
@@ -90,17 +93,18 @@ def write_sum(index, x, start, opcode, arg0, arg1, partial0, partial1, values):
 
 
 @jit
-def replay_point(opcode, arg0, arg1, passive0, passive1, rows, values, partial0, partial1):
+def replay_point(opcode, arg0, arg1, passive0, passive1, rows, tables, values, partial0, partial1, picked):
     """Values and partials of the listed rows in order; returns the first failing guard row or -1.
 
     ``passive0`` and ``passive1`` are the partial columns of the recording, where passive operands stand;
-    ``values`` holds the inputs on entry. A guard row's recorded outcome stands in ``passive1``.
+    ``values`` holds the inputs on entry. A guard row's recorded outcome stands in ``passive1``. ``tables`` is
+    (starts, rows, values, table of each row); ``picked`` becomes ``arg1`` with the elements picked here.
     """
+    starts, element_rows, element_values, used = tables
     failed = -1
     for row in rows:
         op, a, b = opcode[row], arg0[row], arg1[row]
         x = values[a] if a >= 0 else passive0[row]
-        y = values[b] if b >= 0 else passive1[row]
         if op == _INPUT:
             continue
         if op == _GUARD:
@@ -108,6 +112,17 @@ def replay_point(opcode, arg0, arg1, passive0, passive1, rows, values, partial0,
             if x != passive1[row] and failed < 0:
                 failed = row
             continue
+        if op == _LOCATE:
+            values[row] = find_cell(element_values, starts[used[row]], starts[used[row] + 1], x)
+            continue
+        if op == _TAKE:
+            first = starts[used[row]]
+            at = first + find_element(x, starts[used[row] + 1] - first)
+            picked[row] = element_rows[at]
+            values[row] = values[element_rows[at]] if element_rows[at] >= 0 else element_values[at]
+            partial1[row] = 1.0
+            continue
+        y = values[b] if b >= 0 else passive1[row]
         c = values[row - 1] if row > 0 else 0.0
         v = value(op, x, y, c)
         values[row] = v

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
-from .plan import Plan
+from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
 
@@ -131,19 +131,20 @@ class _Bound:
         recording = variant.recording
         self.plan = plan = call.plan(recording, per_lane)
         self.per_lane = per_lane
-        values, partial0, partial1, failed = recording.evaluate(call.uniform_inputs, plan.uniform_rows)
-        scalars = np.concatenate([values[plan.uniform_rows], plan.constants])
+        point = recording.evaluate(call.uniform_inputs, plan.uniform_rows)
+        scalars = np.concatenate([point.values[plan.uniform_rows], plan.constants])
         table = aligned((scalars.size, 8))
         table[:] = scalars[:, None]
         rows = plan.active_uniform_rows
-        self._uniform = (table, plan.u_arg0, plan.u_arg1, partial0[rows], partial1[rows])
+        second = renumber(point.arg1[rows], plan.active_uniform_slot)
+        self._uniform = (table, plan.u_arg0, second, point.partial0[rows], point.partial1[rows])
         self._gathered = call.gathered(plan)
         self._drawn = call.drawn(plan).arguments()
         self._n = call.n
         ignore = call.on_divergence == "ignore"
         self._forward = _without_guards(plan.forward) if ignore else plan.forward
         # The number of the first uniform guard that fails: every scenario fails it, unless one before.
-        self.all_failed = -1 if failed < 0 or ignore else int(np.searchsorted(recording.guard_rows, failed))
+        self.all_failed = -1 if point.failed < 0 or ignore else int(np.searchsorted(recording.guard_rows, point.failed))
 
     def run(self, first: int, stop: int, scenarios: NDArray[np.int64], scratch: Scratch) -> Output:
         """Replay groups of consecutive scenarios, or of those listed."""
@@ -158,7 +159,8 @@ class _Bound:
         results = (first * GROUP, output.values, output.gradient, output.failed, self.per_lane)
         kernels.run_groups(
             self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.special,
+            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+            plan.special,
         )  # fmt: skip
         return output
 
@@ -233,7 +235,7 @@ class Runner:
             if not recording.freezes(guard):
                 yield Branch(guard), here
                 continue
-            points = (recording.evaluate(self._call.inputs_of(int(s)))[0] for s in first + here)
+            points = (recording.evaluate(self._call.inputs_of(int(s))).values for s in first + here)
             frozen = np.array([recording.frozen_at(guard, values) for values in points])
             for number in np.unique(frozen).tolist():
                 yield Branch(guard, number), here[frozen == number]

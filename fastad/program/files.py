@@ -36,11 +36,17 @@ _COLUMNS: dict[str, np.dtype[Any]] = {
     "partial0": np.dtype("<f8"),
     "partial1": np.dtype("<f8"),
     "value": np.dtype("<f8"),
+    "table_starts": np.dtype("<i4"),
+    "table_rows": np.dtype("<i4"),
+    "table_values": np.dtype("<f8"),
+    "table_users": np.dtype("<i4"),
+    "table_used": np.dtype("<i4"),
     "output_rows": np.dtype("<i4"),
     "output_constants": np.dtype("<f8"),
 }
 _ARITY = np.array([op.arity for op in OPS])
 _INPUT, _COND, _WHERE, _GUARD = (OPCODE[name] for name in ("input", "cond", "where", "guard"))
+_LOCATE, _TAKE = OPCODE["locate"], OPCODE["take"]
 _KINDS = ("tuple", "list", "dict", "namedtuple", "dataclass")
 # What reading a damaged zip of damaged arrays of damaged JSON can raise.
 _DAMAGE = (
@@ -155,6 +161,7 @@ def _trie(
         sites = [
             Site(str(path), int(line), str(builtin), bool(outcome)) for path, line, builtin, outcome in item["sites"]
         ]
+        _check_tables(columns)
         recording = Recording(columns, inputs, outputs, sites)
         _check_recording(recording)
         scenarios = int(item["scenarios"])
@@ -203,6 +210,25 @@ def _check_recording(r: Recording) -> None:
     _check(((outcomes == 0.0) | (outcomes == 1.0)).all() and (r.partial1[r.guard_rows] == outcomes).all(), "an outcome")
     _check(len(r.sites) == r.guard_rows.size, "guards without a line")
     _check(((r.output_rows >= -1) & (r.output_rows < n)).all(), "an output that is not a row")
+
+
+def _check_tables(c: dict[str, NDArray[Any]]) -> None:
+    """Raise unless every lookup stays within its table, and every table within the rows before."""
+    starts, rows, values = c["table_starts"], c["table_rows"], c["table_values"]
+    users, used, opcode = c["table_users"], c["table_used"], c["opcode"]
+    _check(starts.size > 0 and starts[0] == 0 and starts[-1] == rows.size == values.size, "tables that do not fit")
+    sizes = np.diff(starts)
+    _check((sizes >= 1).all(), "an empty table")
+    lookups = np.flatnonzero((opcode == _LOCATE) | (opcode == _TAKE))
+    _check(np.array_equal(users, lookups) and used.size == users.size, "a lookup without a table")
+    _check(((used >= 0) & (used < sizes.size)).all(), "a lookup in no table")
+    _check((rows >= -1).all(), "a table element that is not a row")
+    for row, table in zip(users.tolist(), used.tolist()):
+        elements = slice(starts[table], starts[table + 1])
+        _check((rows[elements] < row).all(), "a table element that is not an earlier row")
+        if opcode[row] == _LOCATE:
+            knots = values[elements]
+            _check(knots.size >= 2 and (rows[elements] < 0).all() and (np.diff(knots) > 0.0).all(), "a grid")
 
 
 def _packing_from_json(entry: Any) -> Packing:

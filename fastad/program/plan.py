@@ -9,6 +9,7 @@ passive operands share one vector; each output gets a reverse pass over its own 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +28,28 @@ class Plan:
     """Arrays for ``kernels.batch.run_groups``; the encodings are described there."""
 
     forward: tuple[NDArray[np.uint8], Index, Index, Index, Index]
-    reverse: tuple[
-        NDArray[np.int64], NDArray[np.uint8], Index, Index, Index, Index, Index, Index, Index, NDArray[np.uint8]
-    ]
+    reverse: tuple[NDArray[Any], ...]
     outputs: tuple[Index, Index, Index]
     input_slots: Index
     uniform_rows: Index
     constants: NDArray[np.float64]
     active_uniform_rows: Index
     u_arg0: Index
-    u_arg1: Index
+    active_uniform_slot: Index
     n_slots: int
     n_adjoint_slots: int
+    tables: tuple[Index, NDArray[np.float64], Index, Index]
     special: bool | None
+
+
+class _Stream(NamedTuple):
+    """Rows of one output's reverse pass, targets of x and y, first-write bits, slots to start from zero."""
+
+    rows: Index
+    to_x: Index
+    to_y: Index
+    first: NDArray[np.uint8]
+    zeroed: Index
 
 
 def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
@@ -48,14 +58,14 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     n_rows, n_inputs = r.opcode.size, r.n_inputs
     needed = np.zeros(n_rows, np.bool_)
     needed[r.output_rows[r.output_rows >= 0]] = True
-    passes.mark_needed(r.opcode, r.arg0, r.arg1, needed)
+    passes.mark_needed(r.opcode, r.arg0, r.arg1, r.pass_tables, needed)
     varying = np.zeros(n_rows, np.bool_)
     varying[:n_inputs] = varying_inputs
-    passes.mark_varying(r.opcode, r.arg0, r.arg1, varying)
+    passes.mark_varying(r.opcode, r.arg0, r.arg1, r.pass_tables, varying)
     active = np.zeros(n_rows, np.bool_)
     active[:n_inputs] = wrt
     partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)
-    passes.mark_differentiated(r.opcode, r.arg0, r.arg1, *partials, active)
+    passes.mark_differentiated(r.opcode, r.arg0, r.arg1, r.pass_tables, *partials, active)
     needed[:n_inputs] |= wrt  # so that an input the result ignores has an adjoint of zero
 
     is_cond, is_guard = r.opcode == _COND, r.opcode == _GUARD
@@ -65,7 +75,8 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     active_uniform_slot, _ = _number(needed & ~varying & active)
 
     references, constants = _references(r, needed & varying, slot, uniform_slot, n_uniform)
-    a, b, c = references
+    a, b, c, elements = references
+    b[r.table_users] = r.table_used  # the table, in place of the element picked when it was recorded
     rows = np.flatnonzero(needed & varying & (r.opcode != _INPUT) & ~is_cond).astype(np.int32)
     out, second = slot[rows], b[rows]
     guards = is_guard[rows]
@@ -74,7 +85,7 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     forward = (r.opcode[rows], out, a[rows], second, c[rows])
 
     nothing = np.empty(0, np.int32)
-    streams = [(nothing, nothing, nothing, np.empty(0, np.uint8))]  # for a result without numbers
+    streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
     seeds, targets = [], []
     for output in r.output_rows:
         stream, reached = _reverse_stream(r, output, active, varying, adjoint_slot, active_uniform_slot)
@@ -84,16 +95,20 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         t = np.where(varying[inputs], adjoint_slot[inputs] + 1, ~active_uniform_slot[inputs])
         t[varying[inputs] & ~reached[inputs]] = 0
         targets.append(t)
-    stream_rows = np.concatenate([s[0] for s in streams])
+    stream_rows = np.concatenate([stream.rows for stream in streams])
     reverse = (
-        np.cumsum([s[0].size for s in streams]),
+        np.cumsum([stream.rows.size for stream in streams]),
         r.opcode[stream_rows],
         slot[stream_rows],
         a[stream_rows],
         b[stream_rows],
         c[stream_rows],
         adjoint_slot[stream_rows],
-        *(np.concatenate([s[i] for s in streams]) for i in (1, 2, 3)),
+        np.concatenate([stream.to_x for stream in streams]),
+        np.concatenate([stream.to_y for stream in streams]),
+        np.concatenate([stream.first for stream in streams]),
+        np.cumsum([stream.zeroed.size for stream in streams]),
+        np.concatenate([stream.zeroed for stream in streams]),
     )
     uniform_values = _output_references(r, varying, slot, uniform_slot, n_uniform + constants.size)
     active_uniform = np.flatnonzero(active_uniform_slot >= 0).astype(np.int32)
@@ -109,10 +124,16 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         uniform_rows=np.flatnonzero(uniform_slot >= 0).astype(np.int32),
         constants=np.concatenate([constants, r.output_constants]),
         active_uniform_rows=active_uniform,
-        u_arg0=_renumber(r.arg0[active_uniform], active_uniform_slot),
-        u_arg1=_renumber(r.arg1[active_uniform], active_uniform_slot),
+        u_arg0=renumber(r.arg0[active_uniform], active_uniform_slot),
+        active_uniform_slot=active_uniform_slot,
         n_slots=n_slots,
         n_adjoint_slots=n_adjoint_slots,
+        tables=(
+            r.table_starts,
+            r.table_values,
+            elements,
+            _element_targets(r, active, varying, adjoint_slot, active_uniform_slot),
+        ),
         special=True if IS_SPECIAL[forward[0]].any() else None,
     )
 
@@ -122,29 +143,34 @@ def _number(mask: NDArray[np.bool_]) -> tuple[Index, int]:
     return out, passes.number(mask, out)
 
 
-def _renumber(args: Index, slots: Index) -> Index:
+def renumber(args: Index, slots: Index) -> Index:
+    """Return operands among all rows as operands among numbered ones; -1 stays."""
     return np.where(args >= 0, slots[args], -1).astype(np.int32)
 
 
 def _references(
     r: Recording, rows: NDArray[np.bool_], slot: Index, uniform_slot: Index, n_uniform: int
-) -> tuple[tuple[Index, Index, Index], NDArray[np.float64]]:
-    """Operand references (a, b, c) of every row, and the distinct passive operands of the given rows."""
+) -> tuple[tuple[Index, Index, Index, Index], NDArray[np.float64]]:
+    """Operand references (a, b, c) of every row and those of table elements, and the distinct passive operands."""
     passive = [rows & (arg < 0) for arg in (r.arg0, r.arg1)]
-    numbers = np.concatenate([r.partial0[passive[0]], r.partial1[passive[1]]])
+    in_table = r.table_rows < 0
+    numbers = np.concatenate([r.partial0[passive[0]], r.partial1[passive[1]], r.table_values[in_table]])
     distinct, which = np.unique(numbers.view(np.int64), return_inverse=True)  # by bits: -0.0 is not 0.0
     reference = np.where(slot >= 0, slot, ~uniform_slot).astype(np.int32)
     conditions = np.flatnonzero(r.opcode == _COND)
     reference[conditions] = reference[r.arg0[conditions]]  # a COND row repeats its condition: no copy
     operands = []
-    for arg, mask, part in zip((r.arg0, r.arg1), passive, np.split(which, [passive[0].sum()])):
+    parts = np.split(which, np.cumsum([passive[0].sum(), passive[1].sum()]))
+    for arg, mask, part in zip((r.arg0, r.arg1), passive, parts):
         refs = np.where(arg >= 0, reference[arg], -1).astype(np.int32)
         refs[mask] = ~(n_uniform + part)
         operands.append(refs)
     third = np.full(r.opcode.size, -1, np.int32)
     choices = np.flatnonzero(r.opcode == _WHERE)
     third[choices] = reference[choices - 1]
-    return (operands[0], operands[1], third), distinct.view(np.float64)
+    elements = np.where(in_table, 0, reference[np.maximum(r.table_rows, 0)]).astype(np.int32)
+    elements[in_table] = ~(n_uniform + parts[2])
+    return (operands[0], operands[1], third, elements), distinct.view(np.float64)
 
 
 def _reverse_stream(
@@ -154,26 +180,38 @@ def _reverse_stream(
     varying: NDArray[np.bool_],
     adjoint_slot: Index,
     uniform: Index,
-) -> tuple[tuple[Index, Index, Index, NDArray[np.uint8]], NDArray[np.bool_]]:
-    """Rows, targets of x and y, and first-write bits of one output's reverse pass; and the rows reached."""
+) -> tuple[_Stream, NDArray[np.bool_]]:
+    """Reverse pass of one output, and the rows that it depends on."""
     reached = np.zeros(r.opcode.size, np.bool_)
     if output < 0 or not active[output]:
         nothing = np.empty(0, np.int32)
-        return (nothing, nothing, nothing, np.empty(0, np.uint8)), reached
+        return _Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing), reached
     rows, to_x, to_y = (np.empty(output + 1, np.int32) for _ in range(3))
-    first = np.empty(output + 1, np.uint8)
+    first, zeroed = np.empty(output + 1, np.uint8), np.zeros(r.opcode.size, np.bool_)
     partials = (passes.HAS_PARTIAL_X, passes.HAS_PARTIAL_Y)
     count = passes.reverse_stream(
-        output, r.opcode, r.arg0, r.arg1, *partials, active, varying, adjoint_slot, uniform,
-        reached, rows, to_x, to_y, first,
+        output, r.opcode, r.arg0, r.arg1, r.pass_tables, *partials, active, varying, adjoint_slot, uniform,
+        reached, rows, to_x, to_y, first, zeroed,
     )  # fmt: skip
-    return (rows[:count].copy(), to_x[:count].copy(), to_y[:count].copy(), first[:count].copy()), reached
+    kept = (rows[:count].copy(), to_x[:count].copy(), to_y[:count].copy(), first[:count].copy())
+    return _Stream(*kept, adjoint_slot[zeroed]), reached
 
 
 def _target(output: int, active: NDArray[np.bool_], varying: NDArray[np.bool_], adjoint: Index, uniform: Index) -> int:
     if output < 0 or not active[output]:
         return 0
     return int(adjoint[output] + 1 if varying[output] else ~uniform[output])
+
+
+def _element_targets(
+    r: Recording, active: NDArray[np.bool_], varying: NDArray[np.bool_], adjoint: Index, uniform: Index
+) -> Index:
+    """Adjoint targets of table elements; every active one has been reached when its TAKE row is."""
+    rows = np.maximum(r.table_rows, 0)
+    if not rows.size:
+        return rows
+    targets = np.where(varying[rows], adjoint[rows] + 1, ~uniform[rows])
+    return np.where((r.table_rows >= 0) & active[rows], targets, 0).astype(np.int32)
 
 
 def _output_references(r: Recording, varying: NDArray[np.bool_], slot: Index, uniform_slot: Index, first: int) -> Index:

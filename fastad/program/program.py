@@ -18,7 +18,7 @@ from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_s
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from .files import from_bytes, to_bytes
 from .plan import Plan, build
-from .recording import Recording
+from .recording import Point, Recording
 from .variants import Branch, Trie, VariantInfo, variant_table
 
 Argnums = int | Sequence[int]
@@ -187,27 +187,27 @@ class Program:
 
     # -------------------- one point --------------------
 
-    def _at(self, args: tuple[Any, ...]) -> tuple[Recording, Vector, Vector, Vector]:
+    def _at(self, args: tuple[Any, ...]) -> tuple[Recording, Point]:
         """Evaluate the variant that these arguments belong to."""
         packing, vector = self._bind(args)
         trie = self._trie_for(packing, vector)
         variant = trie.root
         while True:
             recording = variant.recording
-            values, partial0, partial1, failed = recording.evaluate(vector)
-            if failed < 0 or self._on_divergence == "ignore":
+            point = recording.evaluate(vector)
+            if point.failed < 0 or self._on_divergence == "ignore":
                 trie.count(variant, 1)
-                return recording, values, partial0, partial1
-            guard = int(np.searchsorted(recording.guard_rows, failed))
-            branch = Branch(guard, recording.frozen_at(guard, values) if recording.freezes(guard) else 0)
+                return recording, point
+            guard = int(np.searchsorted(recording.guard_rows, point.failed))
+            branch = Branch(guard, recording.frozen_at(guard, point.values) if recording.freezes(guard) else 0)
             if self._on_divergence == "raise" and branch not in variant.children:
-                raise recording.divergence(failed)
+                raise recording.divergence(point.failed)
             variant, _ = trie.child(variant, branch, lambda: vector)
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
-        recording, values, _, _ = self._at(args)
-        return recording.outputs.unpack(recording.output_values(values))
+        recording, point = self._at(args)
+        return recording.outputs.unpack(recording.output_values(point.values))
 
     def value_and_grad(self, *args: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
         """Value and gradient at these arguments, for a function that returns one number."""
@@ -225,27 +225,27 @@ class Program:
         return self._value_and_jacobian(args, argnums)[1]
 
     def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
-        recording, values, partial0, partial1 = self._at(args)
+        recording, point = self._at(args)
         inputs, elements = self._argument(recording, argnums)
         seeds = np.eye(recording.output_rows.size)
-        adjoints = recording.adjoints(partial0, partial1, seeds)[elements].T
-        value = recording.outputs.unpack(recording.output_values(values))
+        adjoints = recording.adjoints(point, seeds)[elements].T
+        value = recording.outputs.unpack(recording.output_values(point.values))
         return value, nest(recording.outputs, inputs, adjoints)
 
     def vjp(self, args: Sequence[Any], seeds: Any) -> tuple[Any, tuple[Any, ...]]:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
-        recording, values, partial0, partial1 = self._at(tuple(args))
+        recording, point = self._at(tuple(args))
         vector = recording.outputs.matches(seeds)
-        adjoints = recording.adjoints(partial0, partial1, vector[:, None])[:, 0]
-        return recording.outputs.unpack(recording.output_values(values)), recording.inputs.unpack(adjoints)
+        adjoints = recording.adjoints(point, vector[:, None])[:, 0]
+        return recording.outputs.unpack(recording.output_values(point.values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
-        recording, values, partial0, partial1 = self._at(tuple(args))
+        recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = recording.tangents(partial0, partial1, direction)
+        y_dot = recording.tangents(point, direction)
         outputs = recording.outputs
-        return outputs.unpack(recording.output_values(values)), outputs.unpack(y_dot)
+        return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
     # -------------------- many scenarios --------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,16 @@ class Site:
         return "; write the choice as data with fad.where, fad.maximum or fad.minimum"
 
 
+class Point(NamedTuple):
+    """A recording evaluated: values, second operands with the elements picked, partials, first failing guard."""
+
+    values: Vector
+    arg1: NDArray[np.int32]
+    partial0: Vector
+    partial1: Vector
+    failed: int
+
+
 class Recording:
     """Columns of one recording. Inputs are rows 0 to n_inputs - 1, in the order of the packing."""
 
@@ -69,11 +79,18 @@ class Recording:
         self.partial0 = columns["partial0"]
         self.partial1 = columns["partial1"]
         self.value = columns["value"]
+        self.table_starts = columns["table_starts"]
+        self.table_rows = columns["table_rows"]
+        self.table_values = columns["table_values"]
+        self.table_users = columns["table_users"]
+        self.table_used = columns["table_used"]
         self.output_rows = columns["output_rows"]
         self.output_constants = columns["output_constants"]
         self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
         self.sites = sites
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
+        self._used = np.full(self.opcode.size, -1, np.int32)
+        self._used[self.table_users] = self.table_used
 
     @classmethod
     def record(cls, f: Callable[..., Any], inputs: Packing, vector: Vector, to_args: Callable[[Any], Any]) -> Recording:
@@ -82,7 +99,7 @@ class Recording:
         tape._freezing_guards = True
         result = call(tape, f, to_args(activate(tape, inputs, vector)), {})
         outputs = Outputs(tape, result)
-        columns = {name: getattr(tape, name).copy() for name in _COLUMNS}
+        columns = {name: getattr(tape, name).copy() for name in _COLUMNS} | tape._tables.columns()
         columns["output_rows"] = outputs.rows
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
         places = (_place(code, at) for code, at in tape._guard_sites)
@@ -92,15 +109,22 @@ class Recording:
     def __len__(self) -> int:
         return self.opcode.size
 
-    def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> tuple[Vector, Vector, Vector, int]:
+    @property
+    def pass_tables(self) -> tuple[NDArray[np.int32], ...]:
+        """Tables as the passes read them: starts, element rows, table of each row."""
+        return self.table_starts, self.table_rows, self._used
+
+    def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> Point:
         """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
         values = np.empty(self.opcode.size)
         values[: self.n_inputs] = vector
         partial0, partial1 = np.zeros_like(values), np.zeros_like(values)
         columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
         chosen = self._all_rows if rows is None else rows
-        failed = kernels.replay_point(*columns, chosen, values, partial0, partial1)
-        return values, partial0, partial1, failed
+        tables = (self.table_starts, self.table_rows, self.table_values, self._used)
+        picked = self.arg1.copy() if self.table_users.size else self.arg1
+        failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
+        return Point(values, picked, partial0, partial1, failed)
 
     def output_values(self, values: Vector) -> Vector:
         """Outputs among the values of all rows."""
@@ -117,7 +141,11 @@ class Recording:
         """Bits of the number that a frozen one would be, from the values of all rows."""
         return int(values[self.arg0[self.arg0[self.guard_rows[guard]]]].view(np.int64))
 
-    def adjoints(self, partial0: Vector, partial1: Vector, seeds: Vector) -> Vector:
+    def recorded(self) -> Point:
+        """The point at which it was recorded."""
+        return Point(self.value, self.arg1, self.partial0, self.partial1, -1)
+
+    def adjoints(self, point: Point, seeds: Vector) -> Vector:
         """Adjoints of all inputs, shape (inputs, k), for seeds of the outputs, shape (outputs, k)."""
         active = np.flatnonzero(self.output_rows >= 0)
         stop = int(self.output_rows.max(initial=-1)) + 1
@@ -125,13 +153,13 @@ class Recording:
         for masked in (False, True):
             adjoint = np.zeros((size, seeds.shape[1]))
             np.add.at(adjoint, self.output_rows[active] + 1, seeds[active])
-            sweeps.reverse_many(self.arg0, self.arg1, partial0, partial1, adjoint, stop, masked)
+            sweeps.reverse_many(self.arg0, point.arg1, point.partial0, point.partial1, adjoint, stop, masked)
             result = adjoint[1 : self.n_inputs + 1]
             if not np.isnan(result).any():
                 break
         return result
 
-    def tangents(self, partial0: Vector, partial1: Vector, direction: Vector) -> Vector:
+    def tangents(self, point: Point, direction: Vector) -> Vector:
         """Tangents of the outputs for one direction of all inputs."""
         active = self.output_rows >= 0
         is_input = np.arange(len(self)) < self.n_inputs
@@ -139,7 +167,7 @@ class Recording:
         for masked in (False, True):
             tangent = np.zeros((len(self) + 1, 1))
             tangent[1 : self.n_inputs + 1, 0] = direction
-            columns = (self.arg0, self.arg1, partial0, partial1, is_input)
+            columns = (self.arg0, point.arg1, point.partial0, point.partial1, is_input)
             sweeps.forward_many(*columns, tangent, len(self), masked)
             y_dot[active] = tangent[self.output_rows[active] + 1, 0]
             if not np.isnan(y_dot).any():
@@ -148,7 +176,7 @@ class Recording:
 
     def recorded_outputs(self, wrt: NDArray[np.int64]) -> tuple[Vector, Vector]:
         """Outputs where it was recorded, and their derivatives (outputs, wrt) by the inputs listed."""
-        gradient = self.adjoints(self.partial0, self.partial1, np.eye(self.output_rows.size))[wrt].T
+        gradient = self.adjoints(self.recorded(), np.eye(self.output_rows.size))[wrt].T
         return self.output_values(self.value), gradient
 
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:

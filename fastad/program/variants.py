@@ -17,8 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DivergenceError, PurityError, ShapeError
+from ..ops import OPCODE
 from ..packing import Packing, Vector
 from .recording import Recording, Site
+
+_TAKE = OPCODE["take"]
 
 
 class VariantInfo(NamedTuple):
@@ -172,11 +175,16 @@ def _check_purity(parent: Recording, child: Recording, guard: int) -> None:
     same = same and (child.freezes(guard) if frozen else child.value[row] != parent.value[row])
     if frozen:
         row = int(parent.arg0[row])  # the comparison with the frozen number, which is another one now
-    for name in ("opcode", "arg0", "arg1"):
-        same = same and np.array_equal(getattr(parent, name)[:row], getattr(child, name)[:row])
+    if same:
+        same = np.array_equal(parent.opcode[:row], child.opcode[:row]) and np.array_equal(
+            parent._used[:row], child._used[:row]
+        )
+    fixed = (parent.opcode[:row] != _TAKE)[parent.n_inputs :]  # a TAKE row picks another element each time
     for arg, passive in (("arg0", "partial0"), ("arg1", "partial1")):
         if same:
-            is_passive = getattr(parent, arg)[parent.n_inputs : row] < 0
+            args = [getattr(r, arg)[r.n_inputs : row] for r in (parent, child)]
+            same = np.array_equal(args[0][fixed], args[1][fixed])
+            is_passive = fixed & (args[0] < 0)
             both = [getattr(r, passive)[parent.n_inputs : row][is_passive].view(np.int64) for r in (parent, child)]
             same = np.array_equal(*both)
     if not same:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ..errors import TapeError, TapeFullError
 from ..kernels import rows as kernels
 from ..ops import OPCODE
+from .tables import Tables
 
 BYTES_PER_ROW = 33
 FIELDS_PER_STAGED_ROW = 5
@@ -69,6 +70,7 @@ class Storage:
         self._input_names: list[str | None] = []
         self._guard_rows: list[int] = []
         self._guard_sites: list[tuple[CodeType, int]] = []
+        self._tables = Tables()
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
 
@@ -201,6 +203,7 @@ class Storage:
         self._limit = min(self._limit, float(mark + _STAGED_ROWS))
         while self._input_rows and self._input_rows[-1] >= mark:
             del self._input_rows[-1], self._input_names[-1]
+        self._tables.rewind(mark)
         while self._guard_rows and self._guard_rows[-1] >= mark:
             del self._guard_rows[-1], self._guard_sites[-1]
 

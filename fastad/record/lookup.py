@@ -1,0 +1,159 @@
+"""Lookups that are data: ``take``, ``interp`` and ``interp2`` find their place again in every scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError, TapeError
+from ..kernels.lookup import find_cell
+from ..ops import OPCODE
+from ..structure import is_active
+from .active import Active, two_tapes
+from .array import ActiveArray, array, operand
+from .functions import where
+from .storage import Storage
+
+_LOCATE, _TAKE = OPCODE["locate"], OPCODE["take"]
+
+
+def take(table: Any, position: Any) -> Any:
+    """Return ``table[position]``, with the position found again in every scenario.
+
+    Parameters
+    ----------
+    table : array, ActiveArray or sequence of actives and numbers
+        One axis. Adjoints flow to the element picked.
+    position : int, float, Active or array of them
+        Truncated to a whole number and limited to the table; its derivative is 0.
+
+    Raises
+    ------
+    ShapeError
+        The table is empty or has more than one axis.
+    """
+    values, rows, tape = operand(array(table) if isinstance(table, list | tuple) else table)
+    if values.ndim != 1 or values.size == 0:
+        raise ShapeError(f"a table has one axis and at least one element, got shape {values.shape}; ravel() it")
+    if isinstance(position, ActiveArray | np.ndarray | list):
+        return array([take(table, p) for p in position])
+    if not isinstance(position, Active):
+        return table[_limited(float(position), values.size)]
+    if tape is not None and tape is not position.tape:
+        raise two_tapes(tape, position.tape)
+    return _record_take(position.tape, rows, values, position)
+
+
+def _limited(position: float, size: int) -> int:
+    return min(max(int(position), 0), size - 1) if position == position else 0
+
+
+def _record_take(tape: Storage, rows: NDArray[np.int32], values: NDArray[np.float64], position: Active) -> Active:
+    tape._check_operands(position.index, int(rows.max()))
+    at = _limited(position._value, values.size)
+    table = tape._tables.add(rows, values)
+    value = float(values[at])
+    row = tape._append_staged(_TAKE, position.index, int(rows[at]), value, value)
+    tape._tables.use(row, table)
+    return Active._make(value, row, tape)
+
+
+def _locate(grid: NDArray[np.float64], x: Active) -> Active:
+    """Cell of a sorted grid: the last one whose left knot is not above x, within the grid."""
+    tape = x.tape
+    tape._check_operands(x.index)
+    cell = _cell(grid, x._value)
+    table = tape._tables.add(np.full(grid.size, -1, np.int32), grid)
+    row = tape._append_staged(_LOCATE, x.index, -1, 0.0, float(cell))
+    tape._tables.use(row, table)
+    return Active._make(float(cell), row, tape)
+
+
+def _cell(grid: NDArray[np.float64], x: float) -> int:
+    return find_cell(grid, 0, grid.size, float(x))
+
+
+def _grid(knots: Any, name: str) -> NDArray[np.float64]:
+    if is_active(knots):
+        raise TapeError(f"{name} must be passive: fad.value({name}) freezes it")
+    grid = np.asarray(knots, dtype=np.float64)
+    if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0.0).all():
+        raise ValueError(f"{name} must be increasing, with at least two knots")
+    return grid
+
+
+def interp(x: Any, xp: Any, fp: Any) -> Any:
+    """Return the piecewise linear interpolant of the points (xp, fp) at x, flat outside.
+
+    At a knot the derivative in x is that of the cell on its right; outside, and at the last knot, it is 0.
+
+    Parameters
+    ----------
+    x : number, array, Active or ActiveArray
+        Where; the cell is found again in every scenario.
+    xp : array
+        Increasing knots, passive.
+    fp : array, ActiveArray or sequence of actives and numbers
+        Values at the knots, shape of xp.
+
+    Raises
+    ------
+    ShapeError, ValueError
+        fp of another shape than xp; knots that do not increase.
+    """
+    grid = _grid(xp, "xp")
+    table = array(fp) if isinstance(fp, list | tuple) else fp
+    if np.shape(getattr(table, "_value", table)) != grid.shape:
+        raise ShapeError(f"fp: expected shape {grid.shape} of xp, got {np.shape(getattr(table, '_value', table))}")
+    if isinstance(x, ActiveArray | np.ndarray | list) and np.ndim(getattr(x, "_value", x)):
+        return array([interp(item, grid, table) for item in x])
+    cell, weight = _cell_and_weight(x, grid)
+    left, right = take(table[:-1], cell), take(table[1:], cell)
+    inside = left + weight * (right - left)
+    return _flat_outside(x, grid, table[0], inside, table[-1])
+
+
+def _cell_and_weight(x: Any, grid: NDArray[np.float64]) -> tuple[Any, Any]:
+    if isinstance(x, Active):
+        cell: Any = _locate(grid, x)
+    else:
+        cell = _cell(grid, x)
+    return cell, (x - take(grid[:-1], cell)) * take(1.0 / np.diff(grid), cell)
+
+
+def _flat_outside(x: Any, grid: NDArray[np.float64], below: Any, inside: Any, above: Any) -> Any:
+    return where(x < float(grid[0]), below, where(x >= float(grid[-1]), above, inside))
+
+
+def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
+    """Return the bilinear interpolant of the values fp on the grid xp by yp at (x, y), flat outside.
+
+    Parameters
+    ----------
+    x, y : number or Active
+        Where; cells are found again in every scenario. At a knot the cell on the right counts.
+    xp, yp : array
+        Increasing knots, passive.
+    fp : array or ActiveArray, shape (len(xp), len(yp))
+        Values at the knots.
+    """
+    grid_x, grid_y = _grid(xp, "xp"), _grid(yp, "yp")
+    shape = (grid_x.size, grid_y.size)
+    if np.shape(getattr(fp, "_value", fp)) != shape:
+        raise ShapeError(f"fp: expected shape {shape}, got {np.shape(getattr(fp, '_value', fp))}")
+    x, y = (_limited_to(v, grid) for v, grid in ((x, grid_x), (y, grid_y)))
+    i, u = _cell_and_weight(x, grid_x)
+    j, v = _cell_and_weight(y, grid_y)
+    table = fp.reshape(-1)
+    at = i * float(shape[1]) + j
+    low = take(table, at) * (1.0 - v) + take(table, at + 1.0) * v
+    high = take(table, at + float(shape[1])) * (1.0 - v) + take(table, at + float(shape[1]) + 1.0) * v
+    return low + u * (high - low)
+
+
+def _limited_to(x: Any, grid: NDArray[np.float64]) -> Any:
+    """X within the grid, with derivative 0 outside and at the last knot."""
+    first, last = float(grid[0]), float(grid[-1])
+    return where(x < first, first, where(x >= last, last, x))

@@ -1,0 +1,55 @@
+"""Lookup tables of a tape: elements that a position picks anew in every scenario.
+
+A TAKE row has the position as its first operand and, as its second, the element picked when it was recorded: a
+sweep over the recording needs no more. A replay picks again, from the table that stands here: rows and values of
+its elements, row -1 where an element is passive. A LOCATE row finds the cell of a sorted passive grid.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Tables:
+    """Elements of all tables, one after the other, and which table each TAKE or LOCATE row looks into."""
+
+    def __init__(self) -> None:
+        self._rows: list[NDArray[np.int32]] = []
+        self._values: list[NDArray[np.float64]] = []
+        self._known: dict[tuple[bytes, bytes], int] = {}
+        self._users: list[tuple[int, int]] = []  # (row, table), ascending rows
+
+    def add(self, rows: NDArray[np.int32], values: NDArray[np.float64]) -> int:
+        """Return the number of a table with these elements; equal tables are kept once."""
+        key = (rows.tobytes(), values.tobytes())
+        if key not in self._known:
+            self._known[key] = len(self._rows)
+            self._rows.append(rows.copy())
+            self._values.append(values.copy())
+        return self._known[key]
+
+    def use(self, row: int, table: int) -> None:
+        """Note that a row looks into a table."""
+        self._users.append((row, table))
+
+    def rewind(self, mark: int) -> None:
+        """Forget the rows from a mark on; tables stay, their elements are checked when they are used."""
+        while self._users and self._users[-1][0] >= mark:
+            del self._users[-1]
+        if mark == 0:
+            self.__init__()  # type: ignore[misc]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that a replay reads."""
+        users = np.array(self._users, np.int32).reshape(-1, 2)
+        sizes = [rows.size for rows in self._rows]
+        return {
+            "table_starts": np.cumsum([0, *sizes]).astype(np.int32),
+            "table_rows": np.concatenate([np.empty(0, np.int32), *self._rows]),
+            "table_values": np.concatenate([np.empty(0), *self._values]),
+            "table_users": users[:, 0].copy(),
+            "table_used": users[:, 1].copy(),
+        }
