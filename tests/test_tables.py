@@ -1,0 +1,253 @@
+"""Lookup tables: every scenario finds its own place, adjoints go to the elements it picked."""
+
+import math
+
+import numpy as np
+import pytest
+
+import fastad as fad
+from fastad.errors import ShapeError, TapeError
+
+XP = np.array([0.0, 1.0, 2.5, 4.0])
+FP = np.array([1.0, 3.0, 2.0, 5.0])
+
+
+def weighted(x, fp, w):
+    return fad.interp(x * w, XP, fp) * x
+
+
+def slopes_by_hand(x):
+    """Right cell at a knot, 0 outside and at the last knot."""
+    if x < XP[0] or x >= XP[-1]:
+        return 0.0
+    cell = int(np.searchsorted(XP, x, side="right")) - 1
+    return (FP[cell + 1] - FP[cell]) / (XP[cell + 1] - XP[cell])
+
+
+@pytest.mark.parametrize("x", [-1.0, 0.0, 0.3, 1.0, 1.7, 2.5, 3.9, 4.0, 7.0])
+def test_interp_in_every_consumer(x):
+    """Values against NumPy; slopes by hand, at knots and outside too."""
+    f = lambda x: fad.interp(x, XP, FP)  # noqa: E731
+    program = fad.record(f, 0.7)
+    expected = (np.interp(x, XP, FP), slopes_by_hand(x))
+    assert fad.value_and_grad(f)(x) == pytest.approx(expected, rel=1e-14)
+    assert program.value_and_grad(x) == fad.value_and_grad(f)(x)
+    batch = program.batch(np.array([x, 0.5]))
+    assert (batch.value[0], batch.gradient[0]) == fad.value_and_grad(f)(x)
+    assert f(x) == fad.value_and_grad(f)(x)[0]
+    assert len(program.variants) == 1
+
+
+def test_nan_stays_nan():
+    program = fad.record(lambda x: fad.interp(x, XP, FP), 0.7)
+    assert math.isnan(program(np.nan))
+    assert np.isnan(program.batch(np.array([np.nan, 1.0])).value).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("table_varies", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batches_equal_single_calls(table_varies, threads):
+    """Per scenario bit-equal to the transforms path by path; reduced, to their sum (NumPy) by rounding."""
+    n = 300
+    x = np.random.default_rng(0).uniform(-1.0, 5.0, n)
+    tables = np.tile(FP, (n, 1)) * np.linspace(1.0, 2.0, n)[:, None]
+    fp, axes = (tables, (0, 0, None)) if table_varies else (FP, (0, None, None))
+    program = fad.record(weighted, 0.3, FP, 1.1)
+    each = program.batch(x, fp, 1.1, axes=axes, wrt=(0, 1, 2), threads=threads)
+    total = program.batch(x, fp, 1.1, axes=axes, wrt=(0, 1, 2), reduce="sum", threads=threads)
+    sums = [0.0, np.zeros(4), 0.0]
+    for k in range(n):
+        table = tables[k] if table_varies else FP
+        value, gradient = fad.value_and_grad(weighted, (0, 1, 2))(float(x[k]), table, 1.1)
+        assert value == each.value[k] == pytest.approx(np.interp(x[k] * 1.1, XP, table) * x[k], rel=1e-13)
+        assert all(np.array_equal(g, e[k]) for g, e in zip(gradient, each.gradient))
+        sums = [s + g for s, g in zip(sums, gradient)]
+    for s, g in zip(sums, total.gradient):
+        np.testing.assert_allclose(g, s, rtol=1e-11, atol=1e-11)
+
+
+def test_take_limits_and_truncates():
+    table = np.array([10.0, 20.0, 30.0])
+    program = fad.record(lambda t, p: fad.take(t, p) * 2.0, table, 1.0)
+    positions = np.array([-3.0, 0.0, 0.9, 1.0, 1.999, 2.0, 50.0, np.nan])
+    picked = [0, 0, 0, 1, 1, 2, 2, 0]
+    batch = program.batch(table, positions, axes=(None, 0), wrt=(0, 1))
+    assert batch.value.tolist() == [2.0 * table[i] for i in picked]
+    assert batch.gradient[0].tolist() == [[2.0 * (i == j) for j in range(3)] for i in picked]
+    assert not batch.gradient[1].any()
+    assert [program(table, p) for p in positions] == batch.value.tolist()
+    assert fad.take(table, 1) == 20.0
+    tape = fad.Tape()
+    t, p = tape.inputs(table), tape.input(1.2)
+    assert tape.reverse(fad.take(t, p)).tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_tables_of_computed_values():
+    """Elements that vary themselves, are used elsewhere as well, and are passive in part; oracle: complex step."""
+
+    def f(x, z):
+        table = [x * z, 5.0, fad.exp(z) + x, z * z]
+        picked = fad.take(table, z * 2.0)
+        return picked * table[0] + fad.take(table, 2.0 - z) * table[3]
+
+    def plain(x, z):
+        at = lambda p: min(max(int(p.real), 0), 3)  # noqa: E731
+        table = [x * z, 5.0, np.exp(z) + x, z * z]
+        return table[at(z * 2.0)] * table[0] + table[at(2.0 - z)] * table[3]
+
+    z = np.random.default_rng(1).uniform(0.1, 2.0, 130)
+    program = fad.record(f, 1.5, 0.4)
+    batch = program.batch(1.5, z, axes=(None, 0), wrt=(0, 1))
+    mean = program.batch(1.5, z, axes=(None, 0), wrt=(0, 1), reduce="mean")
+    h = 1e-30
+    by_x = np.array([plain(1.5 + h * 1j, complex(v)).imag / h for v in z])
+    by_z = np.array([plain(complex(1.5), v + h * 1j).imag / h for v in z])
+    np.testing.assert_allclose(batch.gradient[0], by_x, rtol=1e-13)
+    np.testing.assert_allclose(batch.gradient[1], by_z, rtol=1e-13)
+    np.testing.assert_allclose(mean.gradient, [by_x.mean(), by_z.mean()], rtol=1e-12)
+    assert len(program.variants) == 1
+
+
+def test_interp2_is_bilinear():
+    """Oracle: interpolation in one direction, then in the other, by np.interp; gradients by its differences."""
+    yp = np.array([-1.0, 0.5, 2.0])
+    table = np.random.default_rng(2).normal(size=(4, 3))
+
+    def plain(x, y):
+        return np.interp(x, XP, [np.interp(y, yp, row) for row in table])
+
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-1.0, 5.0, 100), rng.uniform(-2.0, 3.0, 100)
+    program = fad.record(lambda x, y, t: fad.interp2(x, y, XP, yp, t), 0.3, 0.2, table)
+    batch = program.batch(x, y, table, axes=(0, 0, None), wrt=(0, 1, 2))
+    np.testing.assert_allclose(batch.value, [plain(a, b) for a, b in zip(x, y)], atol=1e-13)
+    np.testing.assert_allclose(batch.gradient[2].sum(axis=(1, 2)), 1.0, atol=1e-13)  # weights add to one
+    h = 1e-6
+    np.testing.assert_allclose(
+        batch.gradient[0], [(plain(a + h, b) - plain(a - h, b)) / (2 * h) for a, b in zip(x, y)], atol=1e-7
+    )
+    np.testing.assert_allclose(
+        batch.gradient[1], [(plain(a, b + h) - plain(a, b - h)) / (2 * h) for a, b in zip(x, y)], atol=1e-7
+    )
+
+
+def test_errors():
+    tape, other = fad.Tape(), fad.Tape()
+    x, v = tape.input(1.0), other.inputs([1.0, 2.0])
+    with pytest.raises(TapeError, match="two tapes"):
+        fad.take(v, x)
+    with pytest.raises(ShapeError, match="one axis"):
+        fad.take(np.ones((2, 2)), x)
+    with pytest.raises(ShapeError, match="expected shape"):
+        fad.interp(x, XP, FP[:2])
+    with pytest.raises(ValueError, match="increasing"):
+        fad.interp(x, XP[::-1], FP)
+    with pytest.raises(TapeError, match="passive"):
+        fad.interp(x, tape.inputs(XP), FP)
+    mark = tape.mark()
+    stale = tape.inputs([1.0, 2.0])
+    tape.rewind(mark)
+    with pytest.raises(TapeError, match="rewound"):
+        fad.take(stale, x)
+
+
+def test_programs_with_tables_are_saved(tmp_path):
+    program = fad.record(weighted, 0.3, FP, 1.1)
+    program.save(tmp_path / "f.npz")
+    loaded = fad.load(tmp_path / "f.npz")
+    x = np.linspace(-1.0, 5.0, 77)
+    for a, b in zip(*(p.batch(x, FP, 1.1, axes=(0, None, None), wrt=(0, 1)).gradient for p in (program, loaded))):
+        assert a.tobytes() == b.tobytes()
+
+
+# -------------------- problem 5: local volatility, 1,117 sensitivities --------------------
+# Savine's barrier under Dupire's model on a surface from Merton's; the numbers are the exact expectations of the
+# discretised estimator (linear in spot), by backward induction.
+
+SPOTS, TIMES = np.arange(50.0, 201.0, 5.0), np.arange(1, 37) / 12.0
+ORACLE = {
+    "price": 1.065201990775,
+    "delta": 0.035509863633,
+    "sum": -4.136415356340,
+    (100, 1): -0.1220409789,
+    (90, 6): 0.0166863175,
+    (100, 12): 0.0043913724,
+    (120, 21): -0.0855089664,
+    (120, 35): 0.5674607760,
+    (140, 35): -0.6010347807,
+    (140, 36): -0.1793037828,
+    (120, 36): 0.3110373487,
+}
+
+
+def merton_local_vol(strike, t, s0=100.0, v=0.15, intensity=0.05, jump=-0.15, s=0.10):
+    """sqrt(2 C_T / C_KK) / K in closed form, flat from the last knots within 2.5 standard deviations."""
+    m2 = jump + 0.5 * s * s
+    drift = math.exp(m2) - 1.0
+    cdf = lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0))  # noqa: E731
+    pdf = lambda x: math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)  # noqa: E731
+
+    def terms(k):
+        call = by_time = by_strike2 = 0.0
+        for n in range(10):
+            p = math.exp(-intensity * t) * (intensity * t) ** n / math.factorial(n)
+            forward = s0 * math.exp(n * m2 - intensity * t * drift)
+            var = v * v * t + n * s * s
+            d1 = math.log(forward / k) / math.sqrt(var) + 0.5 * math.sqrt(var)
+            d2 = d1 - math.sqrt(var)
+            bs = forward * cdf(d1) - k * cdf(d2)
+            call += p * bs
+            by_time += p * (n / t - intensity) * bs
+            by_time += p * (-cdf(d1) * forward * intensity * drift + 0.5 * forward * pdf(d1) / math.sqrt(var) * v * v)
+            by_strike2 += p * pdf(d2) / (k * math.sqrt(var))
+        return call, by_time, by_strike2
+
+    width = 2.5 * math.sqrt(2.0 * math.pi) * terms(s0)[0]
+    inside = SPOTS[np.abs(SPOTS - s0) <= width]
+    k = min(max(strike, inside[0]), inside[-1])
+    _, by_time, by_strike2 = terms(k)
+    return math.sqrt(2.0 * by_time / by_strike2) / k
+
+
+SURFACE = np.array([[merton_local_vol(k, t) for t in TIMES] for k in SPOTS])
+
+
+def up_and_out(p, z):
+    strike, barrier, eps, maturity, steps = 120.0, 150.0, 5.0, 3.0, 156
+    dt = maturity / steps
+    vols = p["vols"]
+    log_spot, spot, alive = fad.log(p["spot"]), p["spot"], 1.0
+    for j in range(steps):
+        t = j * dt
+        column = min(max(int(np.searchsorted(TIMES, t, side="right")) - 1, 0), TIMES.size - 2)
+        w = min(max((t - TIMES[column]) / (TIMES[column + 1] - TIMES[column]), 0.0), 1.0)
+        slice_ = vols[:, column] * (1.0 - w) + vols[:, column + 1] * w
+        sigma = fad.interp(spot, SPOTS, slice_)
+        log_spot = log_spot - 0.5 * dt * sigma * sigma + math.sqrt(dt) * sigma * z[j]
+        spot = fad.exp(log_spot)
+        alive = alive * fad.clip((barrier + eps - spot) / (2.0 * eps), 0.0, 1.0)
+    return alive * fad.maximum(spot - strike, 0.0)
+
+
+def test_the_surface_of_problem_5():
+    """Check values of the problem's specification."""
+    at = lambda k, column: SURFACE[int(k - 50) // 5, column - 1]  # noqa: E731
+    assert at(100, 1) == pytest.approx(0.1520197706, abs=1e-10)
+    assert at(50, 1) == pytest.approx(0.1875102071, abs=1e-10)
+    assert at(150, 36) == pytest.approx(0.1530723131, abs=1e-10)
+    assert SURFACE.sum() == pytest.approx(173.941463322, abs=1e-8)
+
+
+def test_problem_5_matches_its_oracle():
+    """Within 4 standard errors of the exact expectation: price, delta, the sum of vegas and every listed vega."""
+    params = {"spot": 100.0, "vols": SURFACE}
+    result = fad.monte_carlo(up_and_out, params, normals=156, paths=40_000, seed=4)
+    assert len(result.variants) == 1
+    vegas, errors = result.gradient["vols"], result.gradient_stderr["vols"]
+    assert result.value == pytest.approx(ORACLE["price"], abs=4.0 * result.stderr)
+    assert result.gradient["spot"] == pytest.approx(ORACLE["delta"], abs=4.0 * result.gradient_stderr["spot"])
+    assert vegas.sum() == pytest.approx(ORACLE["sum"], abs=4.0 * 172.0 / math.sqrt(result.paths))
+    for (k, column), expected in ((key, value) for key, value in ORACLE.items() if isinstance(key, tuple)):
+        i, j = (k - 50) // 5, column - 1
+        assert vegas[i, j] == pytest.approx(expected, abs=4.0 * errors[i, j])
+    assert not vegas[SPOTS > 155.0].any()
