@@ -73,3 +73,89 @@ def black_scholes(kind, s, k, r, q, sigma, t):
         "t": kind * (r * k * discount * n2 - q * s * carry * n1) + vega * sigma / (2.0 * t),
     }
     return value, gradient
+
+
+class Number:
+    """A float with its derivatives; compares, and so branches, by the float."""
+
+    def __init__(self, value, dot):
+        self.value, self.dot = value, dot
+
+    @staticmethod
+    def of(x):
+        return x if isinstance(x, Number) else Number(float(x), 0.0)
+
+    def __add__(self, other):
+        other = Number.of(other)
+        return Number(self.value + other.value, self.dot + other.dot)
+
+    def __mul__(self, other):
+        other = Number.of(other)
+        return Number(self.value * other.value, self.dot * other.value + self.value * other.dot)
+
+    def __truediv__(self, other):
+        other = Number.of(other)
+        value = self.value / other.value
+        return Number(value, (self.dot - value * other.dot) / other.value)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self):
+        return self * -1.0
+
+    def __sub__(self, other):
+        return self + -Number.of(other)
+
+    def __rsub__(self, other):
+        return other + -self
+
+    def __rtruediv__(self, other):
+        return Number.of(other) / self
+
+    def __abs__(self):
+        return self if self.value >= 0.0 else -self
+
+    def __bool__(self):
+        return self.value != 0.0
+
+    def __lt__(self, other):
+        return self.value < Number.of(other).value
+
+    def __le__(self, other):
+        return self.value <= Number.of(other).value
+
+    def __gt__(self, other):
+        return self.value > Number.of(other).value
+
+    def __ge__(self, other):
+        return self.value >= Number.of(other).value
+
+    def __eq__(self, other):
+        return self.value == Number.of(other).value
+
+    def __ne__(self, other):
+        return self.value != Number.of(other).value
+
+    __hash__ = None
+
+
+def _number_function(value, slope):
+    return lambda x: Number(value(x.value), slope(x.value) * x.dot) if isinstance(x, Number) else value(x)
+
+
+NUMBERS = SimpleNamespace(
+    exp=_number_function(math.exp, math.exp),
+    log=_number_function(math.log, lambda x: 1.0 / x),
+    sqrt=_number_function(math.sqrt, lambda x: 0.5 / math.sqrt(x)),
+    sin=_number_function(math.sin, math.cos),
+    tanh=_number_function(math.tanh, lambda x: 1.0 - math.tanh(x) ** 2),
+    maximum=lambda x, y: x if x >= y else y,
+    minimum=lambda x, y: x if x <= y else y,
+    value=lambda x: Number.of(x).value,
+)
+
+
+def number_gradient(f, x, *rest):
+    """Gradient of ``f(x, *rest)`` by the elements of the vector x, in forward mode, branches included."""
+    y = f([Number(float(v), e) for v, e in zip(x, np.eye(len(x)))], *rest, NUMBERS)
+    return Number.of(y).dot + np.zeros(len(x))

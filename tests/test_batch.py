@@ -490,6 +490,13 @@ def test_random_programs(code, varies, wrt, n, seed):
 # -------------------- branches --------------------
 
 
+def raising(f, *args):
+    """A program that raises where it would be recorded again."""
+    program = fad.record(f, *args)
+    program.on_divergence = "raise"
+    return program
+
+
 def barrier(path, level):
     for s in path:
         if s > level:  # knocked out
@@ -504,7 +511,7 @@ def line_of(function, marker):
 
 
 def test_divergence_names_scenarios_and_line():
-    program = fad.record(barrier, np.array([1.0, 1.2]), 2.0)
+    program = raising(barrier, np.array([1.0, 1.2]), 2.0)
     paths = np.full((1000, 2), 1.5)
     assert_same_bits(program.batch(paths, 2.0, axes=(0, None)).value, np.full(1000, 0.5))
     paths[[70, 999], 0] = 2.5
@@ -527,10 +534,10 @@ def test_divergence_names_scenarios_and_line():
 
 
 def test_divergence_of_uniform_arguments():
-    program = fad.record(lambda x, n: x * 2.0 if n > 1.0 else x, 1.0, 2.0)
-    with pytest.raises(DivergenceError, match="these arguments"):
+    program = raising(lambda x, n: x * 2.0 if n > 1.0 else x, 1.0, 2.0)
+    with pytest.raises(DivergenceError, match="scenarios 0, 1, 2 decide"):
         program.batch(np.ones(3), 0.5, axes=(0, None))
-    frozen = fad.record(lambda x: x * fad.value(x), 1.0)
+    frozen = raising(lambda x: x * fad.value(x), 1.0)
     np.testing.assert_array_equal(frozen.batch(np.ones(65)).value, np.ones(65))
     with pytest.raises(DivergenceError, match=r"frozen while recording is another one for scenario 64:"):
         frozen.batch(np.array([1.0] * 64 + [2.0]))
@@ -538,7 +545,7 @@ def test_divergence_of_uniform_arguments():
 
 def test_thresholds_per_scenario():
     """x > 1 is false at 1; only scenarios that decide otherwise count."""
-    program = fad.record(lambda x: x * 2.0 if x > 1.0 else x, 2.0)
+    program = raising(lambda x: x * 2.0 if x > 1.0 else x, 2.0)
     above = np.full(100, np.nextafter(1.0, 2.0))
     np.testing.assert_array_equal(program.batch(above).value, 2.0 * above)
     above[[17, 99]] = 1.0
@@ -553,7 +560,7 @@ def two_guards(x):
 
 
 def test_the_first_guard_is_reported_with_its_own_scenarios():
-    program = fad.record(two_guards, 2.0)
+    program = raising(two_guards, 2.0)
     x = np.full(60, 2.0)
     x[[3, 5]], x[[20, 59]] = 0.5, 11.0
     with pytest.raises(DivergenceError, match="scenarios 20, 59 ") as caught:
@@ -566,7 +573,7 @@ def test_the_first_guard_is_reported_with_its_own_scenarios():
 
 
 def test_the_message_does_not_depend_on_threads():
-    program = fad.record(two_guards, 2.0)
+    program = raising(two_guards, 2.0)
     x = np.full(2000, 2.0)
     x[3], x[500], x[1900] = 0.5, 11.0, 11.0
     messages = set()
@@ -579,7 +586,7 @@ def test_the_message_does_not_depend_on_threads():
 
 def test_padding_does_not_diverge():
     """Lanes beyond the last scenario are not scenarios."""
-    program = fad.record(lambda x: x * 2.0 if x > 1.0 else x, 2.0)
+    program = raising(lambda x: x * 2.0 if x > 1.0 else x, 2.0)
     assert program.batch(np.array([3.0])).value.tolist() == [6.0]
 
 

@@ -5,7 +5,6 @@ import dataclasses
 import inspect
 import json
 import math
-import re
 import sys
 import types
 from collections import namedtuple
@@ -14,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers_core import assert_same_bits
+from helpers_paths import draws, grouped_standard_error, samples_of_pairs, standard_error
 from helpers_replay import STEP, black_scholes
 
 import fastad as fad
-from fastad.errors import DivergenceError
 from fastad.kernels import philox
 
 Params = namedtuple("Params", "s sigma r")
@@ -52,17 +51,6 @@ def asian(p, z, u, lib=fad):
 POINT = [100.0, 0.3, 0.05]
 
 
-def draws(seed, paths, dims, antithetic, kind):
-    """Random numbers of every path: whole groups of 64, of which the last keeps as many pairs as it needs."""
-    whole = philox.fill(seed, 0, -(-paths // 64) * 64, dims, antithetic, kind)
-    rest = paths % 64
-    if not antithetic or not rest:
-        return whole[:paths]
-    first = paths - rest
-    lanes = [first + i for i in range(rest // 2)] + [first + 32 + i for i in range(rest // 2)]
-    return np.concatenate([whole[:first], whole[lanes]])
-
-
 def per_path(f, p, z, u):
     """Values and gradients of a payoff, path by path, by complex steps; shape (paths,) and (paths, parameters)."""
     columns = []
@@ -71,25 +59,6 @@ def per_path(f, p, z, u):
         y = f(stepped, z.T.astype(complex), u.T.astype(complex), VECTOR)
         columns.append(y.imag / STEP)
     return y.real, np.stack(columns, 1)
-
-
-def samples_of_pairs(x):
-    """Means of antithetic pairs: partners stand half a group of 64 apart, half of the last one where it is shorter."""
-    groups = [x[i : i + 64] for i in range(0, len(x), 64)]
-    return np.concatenate([(g[: len(g) // 2] + g[len(g) // 2 :]) / 2 for g in groups])
-
-
-def standard_error(x):
-    return x.std(axis=0, ddof=1) / math.sqrt(len(x))
-
-
-def grouped_standard_error(x):
-    """From means of groups of 64 paths, weighted by their length."""
-    groups = [x[i : i + 64] for i in range(0, len(x), 64)]
-    weights = np.array([len(g) for g in groups], float)
-    means = np.array([g.mean(0) for g in groups])
-    deviations = weights[:, None] * (means - x.mean(0)) ** 2
-    return np.sqrt(deviations.sum(0) / (len(groups) - 1) / len(x))
 
 
 # -------------------- the same numbers as path by path --------------------
@@ -123,7 +92,10 @@ def test_path_by_path(paths, antithetic):
         np.testing.assert_allclose(result.gradient_stderr, grouped_standard_error(gradients), rtol=1e-9)
     elif len(samples) > 1:
         np.testing.assert_allclose(result.gradient_stderr, standard_error(slopes), rtol=1e-10)
-    assert (result.paths, result.seed, result.threads, result.variants) == (paths, 17, 2, 1)
+    assert (result.paths, result.seed, result.threads) == (paths, 17, 2)
+    ((scenarios, share, rows, lines),) = result.variants
+    assert (scenarios, share, lines) == (paths, 1.0, ())
+    assert rows > 30
     assert result.seconds > 0.0
 
 
@@ -445,14 +417,14 @@ def test_wrt(paths):
 def test_progress_callable(threads):
     seen = []
     result = fad.monte_carlo(
-        asian, POINT, normals=3, uniforms=2, paths=10_000, threads=threads, progress=lambda *a: seen.append(a)
+        asian, POINT, normals=3, uniforms=2, paths=40_000, threads=threads, progress=lambda *a: seen.append(a)
     )
     done = [d for d, _ in seen]
     assert done == sorted(set(done))
     assert len(done) > 1
-    assert done[-1] == 10_000
-    assert {total for _, total in seen} == {10_000}
-    assert result.value == fad.monte_carlo(asian, POINT, normals=3, uniforms=2, paths=10_000).value
+    assert done[-1] == 40_000
+    assert {total for _, total in seen} == {40_000}
+    assert result.value == fad.monte_carlo(asian, POINT, normals=3, uniforms=2, paths=40_000).value
 
 
 def test_an_exception_of_progress_stops_the_run():
@@ -491,9 +463,10 @@ def test_progress_bar(monkeypatch):
     module.tqdm = Bar
     monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
     monkeypatch.setitem(sys.modules, "tqdm.auto", module)
-    fad.monte_carlo(asian, POINT, normals=3, uniforms=2, paths=10_000, progress=True)
+    fad.monte_carlo(asian, POINT, normals=3, uniforms=2, paths=40_000, progress=True)
     total, *updates, closed = log
-    assert (total, sum(updates), closed) == (10_000, 10_000, "closed")
+    assert (total, sum(updates), closed) == (40_000, 40_000, "closed")
+    assert len(updates) > 1
 
 
 def two_payoffs(p, z):
@@ -534,7 +507,9 @@ def test_json():
     assert back["stderr"] == result.stderr
     assert back["gradient"]["put"]["vols"] == result.gradient["put"]["vols"].tolist()
     assert back["gradient_stderr"]["call"]["spot"] == result.gradient_stderr["call"]["spot"]
-    assert (back["paths"], back["seed"], back["warnings"], back["variants"]) == (1000, 8, [], 1)
+    assert (back["paths"], back["seed"], back["warnings"]) == (1000, 8, [])
+    (variant,) = result.variants
+    assert back["variants"] == [{"scenarios": 1000, "share": 1.0, "rows": variant.rows, "lines": []}]
     assert json.loads(result.to_json(indent=2)) == back
     assert "\n" in result.to_json(indent=2)
     named = fad.monte_carlo(by_name, Market(100.0, 0.3, 0.05), normals=1, paths=100, wrt=["s"], seed=2**64 - 1)
@@ -603,25 +578,33 @@ def digital(p, z):
 
 @pytest.mark.parametrize("antithetic", [False, True])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_branches_name_paths_and_line(antithetic, threads):
-    """The paths listed are the first whose numbers decide otherwise than those of path 0."""
-    paths = 10_000
-    with pytest.raises(DivergenceError) as caught:
-        fad.monte_carlo(digital, 100.0, normals=1, paths=paths, seed=6, antithetic=antithetic, threads=threads)
-    text = str(caught.value)
-    lines, first = inspect.getsourcelines(digital)
-    (line,) = [first + i for i, source in enumerate(lines) if "# decided" in source]
-    assert f"{Path(__file__).name}:{line}" in text
-    assert "fad.where" in text
-    above = draws(6, paths, 1, antithetic, philox.NORMALS)[:, 0] > 0.0
-    other = np.flatnonzero(above != above[0])[:8].tolist()
-    assert [int(n) for n in re.match(r"scenarios ([\d, ]+)", text)[1].split(",")] == other
+@pytest.mark.parametrize("paths", [1000, 10_000])
+def test_branches(antithetic, threads, paths):
+    """Value and gradient of the paths above, and the line that decides; the oracle is NumPy on the same normals."""
+    result = fad.monte_carlo(digital, 100.0, normals=1, paths=paths, seed=6, antithetic=antithetic, threads=threads)
+    growth = np.exp(0.2 * draws(6, paths, 1, antithetic, philox.NORMALS)[:, 0])
+    above = growth > 1.0
+    slopes = np.where(above, growth, 0.0)
+    samples = samples_of_pairs(slopes) if antithetic else slopes
+    assert result.value == pytest.approx(100.0 * math.fsum(slopes) / paths, rel=1e-13)
+    assert result.gradient == pytest.approx(math.fsum(slopes) / paths, rel=1e-13)
+    assert result.stderr == pytest.approx(100.0 * standard_error(samples), rel=1e-11)
+    exact = grouped_standard_error(slopes[:, None])[0] if paths >= 4096 else standard_error(samples)
+    assert result.gradient_stderr == pytest.approx(exact, rel=1e-9)
+    first, second = result.variants
+    assert (first.scenarios, second.scenarios) == (sum(above == above[0]), sum(above != above[0]))
+    assert (first.share, first.lines) == (first.scenarios / paths, ())
+    (text,) = second.lines
+    lines, start = inspect.getsourcelines(digital)
+    (line,) = [start + i for i, source in enumerate(lines) if "# decided" in source]
+    assert f"{Path(__file__).name}:{line} `" in text
+    assert f"recorded as {not above[0]}" in text
 
 
 def test_one_side_of_a_branch_is_fine():
     """Where every path decides as path 0 does there is nothing to report."""
     result = fad.monte_carlo(lambda p, z: p * z[0] if p > 0.0 else -p, 2.0, normals=1, paths=100)
-    assert result.variants == 1
+    assert len(result.variants) == 1
 
 
 @pytest.mark.parametrize("paths", [100, 10_000])

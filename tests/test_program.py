@@ -53,6 +53,13 @@ START = [0.7, 1.3, -0.4]
 ELSEWHERE = [[0.2, 0.9, 1.7], [1.9, -0.6, 0.3], [0.7, 1.3, -0.4], [2.5, 2.0, 2.6]]
 
 
+def raising(f, *args):
+    """A program that raises where it would be recorded again."""
+    program = fad.record(f, *args)
+    program.on_divergence = "raise"
+    return program
+
+
 def on_a_tape(f, x):
     """Value and gradient by recording at x itself."""
     tape = fad.Tape()
@@ -94,7 +101,7 @@ def test_one_recording_serves_all(program):
         assert once(x) == x * x
     assert once.value_and_grad(3.0) == (9.0, 6.0)
     assert len(calls) == 1
-    assert repr(once) == "<fastad.Program f: 2 rows>"
+    assert repr(once) == "<fastad.Program f: 1 variants, 2 rows>"
 
 
 def test_black_scholes_of_problem_1():
@@ -429,7 +436,7 @@ def capped(x):
 
 
 def test_another_branch_raises_with_its_line():
-    program = fad.record(capped, 2.0)
+    program = raising(capped, 2.0)
     assert program.value_and_grad(5.0) == (10.0, 2.0)
     with pytest.raises(DivergenceError) as caught:
         program(0.5)
@@ -446,7 +453,7 @@ def test_another_branch_raises_with_its_line():
 
 def test_at_the_threshold_and_nan():
     """`x > 1` is false at 1 and for NaN, as in plain Python."""
-    above, below = fad.record(capped, 2.0), fad.record(capped, 0.5)
+    above, below = raising(capped, 2.0), raising(capped, 0.5)
     just_above, just_below = np.nextafter(1.0, 2.0), np.nextafter(1.0, 0.0)
     assert above(just_above) == capped(just_above)
     assert below(just_below) == capped(just_below)
@@ -456,6 +463,11 @@ def test_at_the_threshold_and_nan():
     for program, x in ((above, 1.0), (above, math.nan), (below, just_above), (below, math.inf), (above, -math.inf)):
         with pytest.raises(DivergenceError):
             program(x)
+    for start in (2.0, 0.5):
+        anew = fad.record(capped, start)
+        for x in (1.0, math.nan, just_above, just_below, math.inf, -math.inf):
+            assert_same_bits(anew(x), capped(x))
+        assert len(anew.variants) == 2
 
 
 COMPARISONS = {
@@ -477,7 +489,7 @@ OPERANDS = [(x, y) for x in (0.0, -0.0, 0.6, 1.0, 2.0, math.nan, math.inf) for y
 
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_every_comparison_guards(name):
-    """A replay gives what plain Python gives, or raises; one comparison raises only where it decides otherwise."""
+    """A replay gives what plain Python gives; told to raise, one comparison does so only where it decides otherwise."""
     compare = COMPARISONS[name]
     is_single = name not in ("chain", "and, or")
 
@@ -485,9 +497,10 @@ def test_every_comparison_guards(name):
         return x * 2.0 + y if compare(x, y) else x * 3.0 + y
 
     for start in ((1.0, 2.0), (2.0, 1.0), (1.0, 1.0), (0.0, 3.0)):
-        program = fad.record(f, *start)
+        program, anew = raising(f, *start), fad.record(f, *start)
         for x, y in OPERANDS:
             plain = f(x, y)
+            assert_same_bits(anew(x, y), plain)
             try:
                 got = program(x, y)
             except DivergenceError:
@@ -496,6 +509,7 @@ def test_every_comparison_guards(name):
                 continue
             assert compare(x, y) == compare(*start)
             assert_same_bits(got, plain)
+        assert len(anew.variants) == (2 if is_single else {"chain": 3, "and, or": 5}[name])
 
 
 def test_loops_guard_every_turn():
@@ -506,7 +520,7 @@ def test_loops_guard_every_turn():
             n += 1.0
         return x + n
 
-    program = fad.record(doublings, 1.0, 10.0)
+    program = raising(doublings, 1.0, 10.0)
     for x in (0.7, 1.1, 1.24):
         assert program(x, 10.0) == doublings(x, 10.0)
     for x in (0.6, 1.3):  # a turn more, a turn less
@@ -542,7 +556,7 @@ def sorted_pair(x, y):
     ],
 )
 def test_builtins_are_named_with_their_twin(f, start, at, marker, remedy, not_remedy):
-    program = fad.record(f, *start)
+    program = raising(f, *start)
     with pytest.raises(DivergenceError) as caught:
         program(*at)
     text = str(caught.value)
@@ -568,7 +582,7 @@ def test_conditions_as_data_do_not_branch():
 
 
 def test_masks_guard_every_element():
-    program = fad.record(lambda a: a[a > 0.0].sum(), np.array([1.0, -1.0, 2.0]))
+    program = raising(lambda a: a[a > 0.0].sum(), np.array([1.0, -1.0, 2.0]))
     assert program(np.array([3.0, -0.5, 4.0])) == 7.0
     for other in ([3.0, 0.5, 4.0], [-3.0, -0.5, 4.0], [3.0, -0.5, math.nan]):
         with pytest.raises(DivergenceError, match=r"a\[a > 0.0\]"):
@@ -590,7 +604,7 @@ FREEZERS = {
 
 @pytest.mark.parametrize("freeze", FREEZERS.values(), ids=FREEZERS)
 def test_frozen_numbers_guard(freeze):
-    program = fad.record(lambda x, a: x * freeze(x, a), 2.0, np.array([1.0, 3.0]))
+    program = raising(lambda x, a: x * freeze(x, a), 2.0, np.array([1.0, 3.0]))
     tape = fad.Tape()
     frozen = freeze(tape.input(2.0), tape.inputs([1.0, 3.0]))
     assert program.value_and_grad(2.0, np.array([1.0, 3.0])) == (2.0 * frozen, frozen)
@@ -603,7 +617,7 @@ def test_frozen_numbers_guard(freeze):
 
 def test_frozen_zero_and_nan():
     """What is frozen must stay the same number: -0.0 is another one than 0.0, a NaN is as good as any NaN."""
-    zero, nan = (fad.record(lambda x: x * 1.0 + fad.value(x), x) for x in (0.0, math.nan))
+    zero, nan = (raising(lambda x: x * 1.0 + fad.value(x), x) for x in (0.0, math.nan))
     assert zero(0.0) == 0.0
     assert math.isnan(nan(-math.nan))
     for program, x in ((zero, -0.0), (zero, math.nan), (nan, 0.0)):
@@ -661,7 +675,8 @@ def test_values_follow_ieee():
 def test_a_long_program():
     """More rows than a stage of the recorder holds; geometric sum in closed form."""
     program = fad.record(lambda x: sum_of_powers(x, 20_000), 0.5)
-    assert len(program._recordings) == 1
+    assert len(program.variants) == 1
+    assert program.variants[0].rows > 39_998
     value, slope = program.value_and_grad(0.9)
     assert value == pytest.approx(1.0 / (1.0 - 0.9), rel=1e-12)
     assert slope == pytest.approx(1.0 / (1.0 - 0.9) ** 2, rel=1e-12)
