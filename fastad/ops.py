@@ -174,7 +174,7 @@ OPS: tuple[Op, ...] = (
     Op("ceil", "-floor(-x)", ("0.0",), "ceil", edge="derivative 0, at the jumps too"),
     Op("rint", "rint(x)", ("0.0",), "rint", edge="to the nearest integer, ties to even; derivative 0"),
     Op("trunc", "copysign(floor(abs(x)), x)", ("0.0",), "trunc", edge="derivative 0, at the jumps too"),
-    Op("sign", "where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))", ("0.0",), "sign", edge="0 at 0; derivative 0"),
+    Op("sign", "where(x > 0.0, 1.0, where(x < 0.0, -1.0, x - x))", ("0.0",), "sign", edge="0 at 0; derivative 0"),
     Op(
         "copysign",
         "copysign(x, y)",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import NestingError, ShapeError
-from .structure import Spec, flatten, flatten_like, is_active, is_number, leaf_shapes
+from .structure import Spec, flatten, flatten_like, is_active, is_number, leaf_shapes, real_array
 
 Vector = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def _scalar(array: NDArray[Any]) -> Any:
 def pack(leaves: list[Any]) -> Vector:
     """Return numbers and arrays as one vector."""
     refuse_actives(leaves)
-    return np.concatenate([np.empty(0), *(np.asarray(leaf, dtype=np.float64).ravel() for leaf in leaves)])
+    return np.concatenate([np.empty(0), *(real_array(leaf, "argument").ravel() for leaf in leaves)])
 
 
 def refuse_actives(leaves: list[Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Leaf = Any
 _LEAF = "leaf"
@@ -137,6 +138,24 @@ def is_input(value: Any) -> bool:
 def is_result(value: Any) -> bool:
     """Whether a value is a leaf of a result: active, or a number."""
     return is_active(value) or is_number(value)
+
+
+def real_array(x: Any, what: str) -> NDArray[np.float64]:
+    """Return numbers as an array of float64; raise TypeError for what NumPy would convert without asking.
+
+    Parameters
+    ----------
+    x
+        Numbers, or an array of them.
+    what
+        How to name them in the error.
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{what}: a masked array, whose mask would be lost; use .filled(value) or .compressed()")
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub" and array.size:
+        raise TypeError(f"{what}: expected real numbers, got {array.dtype} ({type(x).__name__})")
+    return array.astype(np.float64, order="C")
 
 
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:

@@ -179,6 +179,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     (y, y_dot)
         Both of the structure of f's result.
     """
+    if not isinstance(primals, Sequence) or not isinstance(tangents, Sequence):
+        raise TypeError("jvp takes its primals and tangents as tuples: jvp(f, (x,), (x_dot,))")
     recorded = _Recorded(f, tuple(primals), {}, range(len(primals)))
     outputs = Outputs(recorded.tape, recorded.result)
     direction = recorded.inputs.matches(tuple(tangents))

@@ -215,7 +215,7 @@ def test_damaged_files_are_refused_or_right(program):
         survivors += 1
         again = dict(np.load(io.BytesIO(to_bytes(tries))))
         assert all(np.array_equal(again[name], arrays[name], equal_nan=name != "header") for name in arrays)
-    assert survivors < DAMAGED_FILES / 10
+    assert survivors < DAMAGED_FILES / 4  # swaps of equal arrays, and damage to what a zip does not use
 
 
 def test_valid_digests_do_not_excuse_bad_indices(program):

@@ -101,7 +101,7 @@ def test_one_recording_serves_all(program):
         assert once(x) == x * x
     assert once.value_and_grad(3.0) == (9.0, 6.0)
     assert len(calls) == 1
-    assert repr(once) == "<fastad.Program f: 1 variants, 2 rows>"
+    assert repr(once) == "<fastad.Program f: 1 variant, 2 rows>"
 
 
 def test_black_scholes_of_problem_1():

@@ -7,12 +7,18 @@ from numpy.typing import NDArray
 
 from ._jit import jit
 from ._simd import WIDTH, address
-from .replay import value_row
+from .batch import IS_SPECIAL
+from .replay import value_row, value_row_special
 
 
 @jit
 def _evaluate(op, x, y, out):
     value_row(op, address(x), WIDTH, address(y), WIDTH, address(x), WIDTH, address(out), x.size // WIDTH)
+
+
+@jit
+def _evaluate_special(op, x, y, out):
+    value_row_special(op, address(x), WIDTH, address(y), WIDTH, address(x), WIDTH, address(out), x.size // WIDTH)
 
 
 def evaluate(code: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -21,5 +27,5 @@ def evaluate(code: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArr
     buffers = np.zeros((3, padded))
     buffers[0, : x.size] = x
     buffers[1, : x.size] = y
-    _evaluate(code, buffers[0], buffers[1], buffers[2])
+    (_evaluate_special if IS_SPECIAL[code] else _evaluate)(code, buffers[0], buffers[1], buffers[2])
     return buffers[2, : x.size]

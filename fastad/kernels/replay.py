@@ -95,7 +95,7 @@ def value(op, x, y, c):
     elif op == 42:  # trunc
         return copysign(floor(fabs(x)), x)
     elif op == 43:  # sign
-        return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x))
+        return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x - x))
     elif op == 44:  # copysign
         return copysign(x, y)
     elif op == 45:  # fmax
@@ -417,7 +417,7 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
     elif op == 43:  # sign
         for k in range(vectors):
             x = load(a, k * a_step)
-            store(out, 8 * k, select(x > 0.0, 1.0, select(x < 0.0, -1.0, x)))
+            store(out, 8 * k, select(x > 0.0, 1.0, select(x < 0.0, -1.0, x - x)))
     elif op == 44:  # copysign
         for k in range(vectors):
             x = load(a, k * a_step)

@@ -245,6 +245,7 @@ class _Source:
             gathered=self._gathered,
             drawn=self._drawn,
             inputs_of=self.inputs_of,
+            describe=lambda path: f"path {path} of {self._paths}, seed {self._seed}",
         )
 
     def _gathered(self, plan: Plan) -> Gathered:

@@ -2,8 +2,8 @@
 
 Every scenario is first replayed on the root recording, 64 side by side. Those that decide a guard differently
 are left out of its gradient, collected, and replayed on the variant that decides as they do; if there is none
-yet, the function is recorded again at the first of them. Contributions are added in the order of the trie, so
-results depend neither on threads nor on which scenario was recorded first.
+yet, the function is recorded again at the first of them. Their contributions are added in the order of the
+scenarios, so results depend neither on threads nor on which scenario was recorded first.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Call:
         Where a plan's varying inputs come from.
     inputs_of : callable
         All inputs of one scenario, for recording again.
+    describe : callable
+        How to name a scenario in an error.
     on_divergence : {"rerecord", "raise", "ignore"}
         Whether to record again for branches that no variant takes, to raise, or to disregard guards.
     """
@@ -91,6 +93,7 @@ class Call:
     gathered: Callable[[Plan], Gathered]
     drawn: Callable[[Plan], Drawn]
     inputs_of: Callable[[int], Vector]
+    describe: Callable[[int], str]
     on_divergence: str = "rerecord"
 
 
@@ -193,38 +196,47 @@ class Runner:
         ended_at_root = int((output.failed < 0).sum())
         self._trie.count(self._trie.root, ended_at_root)
         if ended_at_root < output.failed.size:
-            positions = np.arange(output.failed.size)
-            self._resolve(self._trie.root, positions, output.failed, first * GROUP, output, scratch)
+            self._resolve(output, first * GROUP, scratch)
         return output
 
-    def _resolve(
-        self,
-        variant: Variant,
-        positions: NDArray[np.int64],
-        failed: NDArray[np.int32],
-        first: int,
-        output: Output,
-        scratch: Scratch,
-    ) -> None:
-        """Replay the positions that failed a guard of a variant on its children, in the order of the branches."""
-        for branch, here in self._branches(variant.recording, positions, failed, first):
-            scenarios = first + here
-            child, fresh = self._child(variant, branch, int(scenarios[0]))
-            if child is None:
-                self._unresolved.append((variant, branch, scenarios))
-                continue
-            if fresh:  # its recording already has the numbers of this scenario
-                values, gradient = child.recording.recorded_outputs(self._call.wrt)
-                self._add(output, here[:1], values[None], gradient[None])
-                self._trie.count(child, 1)
-                here, scenarios = here[1:], scenarios[1:]
-            if not here.size:
-                continue
-            replayed = self._bind(child, True).run(0, -(-here.size // GROUP), scenarios, scratch)
-            ended = replayed.failed < 0
-            self._add(output, here[ended], replayed.values[ended], replayed.gradient[ended])
-            self._trie.count(child, int(ended.sum()))
-            self._resolve(child, here, replayed.failed, first, output, scratch)
+    def _resolve(self, output: Output, first: int, scratch: Scratch) -> None:
+        """Replay the scenarios that failed a guard on the variants that decide as they do."""
+        positions: list[NDArray[np.int64]] = []
+        gradients: list[NDArray[np.float64]] = []
+
+        def add(variant: Variant, at: NDArray[np.int64], values: NDArray[Any], gradient: NDArray[Any]) -> None:
+            output.values[at] = values
+            positions.append(at)
+            gradients.append(gradient)
+            self._trie.count(variant, at.size)
+
+        work = [(self._trie.root, np.arange(output.failed.size), output.failed)]
+        while work:
+            variant, tried, failed = work.pop()
+            for branch, here in self._branches(variant.recording, tried, failed, first):
+                child, fresh = self._child(variant, branch, first + int(here[0]))
+                if child is None:
+                    self._unresolved.append((variant, branch, first + here))
+                    continue
+                if fresh:  # its recording already has the numbers of this scenario
+                    values, gradient = child.recording.recorded_outputs(self._call.wrt)
+                    add(child, here[:1], values[None], gradient[None])
+                    here = here[1:]
+                if here.size:
+                    replayed = self._bind(child, True).run(0, -(-here.size // GROUP), first + here, scratch)
+                    ended = replayed.failed < 0
+                    add(child, here[ended], replayed.values[ended], replayed.gradient[ended])
+                    work.append((child, here, replayed.failed))
+        if positions:
+            self._add_gradients(output, np.concatenate(positions), np.concatenate(gradients))
+
+    def _add_gradients(self, output: Output, positions: NDArray[np.int64], gradients: NDArray[np.float64]) -> None:
+        """Put gradients of scenarios where they belong, in ascending order: variants come in any order."""
+        if self._call.per_lane:
+            output.gradient[positions] = gradients
+            return
+        order = np.argsort(positions)
+        np.add.at(output.gradient, positions[order] // GROUP, gradients[order])  # adds in the order given
 
     def _branches(
         self, recording: Recording, positions: NDArray[np.int64], failed: NDArray[np.int32], first: int
@@ -247,17 +259,8 @@ class Runner:
         try:
             return self._trie.child(variant, branch, lambda: self._call.inputs_of(scenario))
         except Exception as error:
-            error.add_note(f"raised while recording scenario {scenario} of {self._call.n}")
+            error.add_note(f"raised while recording {self._call.describe(scenario)}")
             raise
-
-    def _add(
-        self, output: Output, positions: NDArray[np.int64], values: NDArray[np.float64], gradient: NDArray[np.float64]
-    ) -> None:
-        output.values[positions] = values
-        if self._call.per_lane:
-            output.gradient[positions] = gradient
-        else:
-            np.add.at(output.gradient, positions // GROUP, gradient)  # in order, unlike a fancy-indexed sum
 
     def check(self) -> None:
         """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
-from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes
+from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from .files import from_bytes, to_bytes
 from .plan import Plan, build
@@ -97,7 +97,8 @@ class Program:
     def __repr__(self) -> str:
         name = "without function" if self._f is None else getattr(self._f, "__name__", type(self._f).__name__)
         rows = ", ".join(f"{len(v.recording)} rows" for trie in self._tries.values() for v in trie.variants()[:4])
-        return f"<fastad.Program {name}: {len(self.variants)} variants, {rows}>"
+        count = len(self.variants)
+        return f"<fastad.Program {name}: {count} variant{'s' if count != 1 else ''}, {rows}>"
 
     @property
     def variants(self) -> tuple[VariantInfo, ...]:
@@ -279,7 +280,7 @@ class Program:
         Raises
         ------
         ShapeError
-            Scenario axes of different lengths, or leaves of another shape than recorded.
+            Scenario axes of different lengths, or none. (Leaves of another shape than recorded are recorded anew.)
         DivergenceError
             A scenario decides a recorded comparison differently.
         """
@@ -323,6 +324,7 @@ class Program:
             gathered=lambda plan: bound.gather(plan, packing, vector, varies),
             drawn=lambda plan: Drawn(),
             inputs_of=lambda scenario: self._bind(bound.scenario(scenario))[1],
+            describe=lambda scenario: f"scenario {scenario} of {bound.n}",
             on_divergence=self._on_divergence,
         )
 
@@ -378,7 +380,7 @@ class _BatchArguments:
                     raise TypeError(
                         f"argument {number}: an array of bools or objects is static, it cannot vary by scenario"
                     )
-                leaves = [np.asarray(leaf, dtype=np.float64, order="C") for leaf in leaves]
+                leaves = [real_array(leaf, f"argument {number}") for leaf in leaves]
                 if any(leaf.ndim == 0 for leaf in leaves) or not leaves:
                     raise ShapeError(f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes=None")
                 lengths |= {leaf.shape[0] for leaf in leaves}

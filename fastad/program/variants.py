@@ -1,8 +1,8 @@
 """The branches of a recorded function: a trie of recordings, one per sequence of decisions that has occurred.
 
 A node is a recording; its child at guard g is the recording that decides alike up to g and differently there.
-A scenario that fails a guard first at g belongs below that child, and nowhere else, so the recording that a
-scenario ends in does not depend on which scenario was recorded first. At a guard of a frozen number there is a
+A scenario that fails a guard first at g belongs below that child, and nowhere else. Which scenario was recorded
+first shapes the trie, not the numbers: equal decisions are equal rows. At a guard of a frozen number there is a
 child for every other number.
 """
 
@@ -53,20 +53,29 @@ class Variant:
         self.children: dict[Branch, Variant] = {}
 
     def walk(self) -> Iterator[Variant]:
-        """Give this node and all below, in the order of their branches."""
-        yield self
-        for branch in sorted(self.children):
-            yield from self.children[branch].walk()
+        """Give this node and all below, in the order of their branches; chains can be longer than Python's stack."""
+        work = [self]
+        while work:
+            variant = work.pop()
+            yield variant
+            work += [variant.children[branch] for branch in sorted(variant.children, reverse=True)]
+
+    def ancestry(self) -> list[Variant]:
+        """Nodes from below the root down to this one."""
+        nodes: list[Variant] = []
+        node: Variant | None = self
+        while node is not None and node.parent is not None:
+            nodes.append(node)
+            node = node.parent
+        return nodes[::-1]
 
     def path(self) -> tuple[Branch, ...]:
         """Branches from the root to this node."""
-        return () if self.parent is None or self.branch is None else (*self.parent.path(), self.branch)
+        return tuple(node.branch for node in self.ancestry() if node.branch is not None)
 
     def deciding_sites(self) -> list[Site]:
         """Guards that lead from the root to this node, with the outcomes of this node."""
-        if self.parent is None or self.branch is None:
-            return []
-        return [*self.parent.deciding_sites(), self.recording.sites[self.branch.guard]]
+        return [node.recording.sites[node.branch.guard] for node in self.ancestry() if node.branch is not None]
 
 
 class Trie:
@@ -100,7 +109,7 @@ class Trie:
         return cls(f, inputs, to_args, max_variants, Variant(Recording.record(f, inputs, vector, to_args)))
 
     def variants(self) -> list[Variant]:
-        """All variants, in an order that does not depend on the order of their discovery."""
+        """All variants, each before those below it."""
         return list(self.root.walk())
 
     def child(self, variant: Variant, branch: Branch, vector: Callable[[], Vector]) -> tuple[Variant, bool]:

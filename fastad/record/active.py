@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import numbers
+import operator
 import sys
 from typing import Any
 
@@ -137,6 +138,8 @@ class Active(Operators):
 
 def passive_float(value: Any) -> Any:
     """Return a real number or a 0-d array as a float, NotImplemented for anything else."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("a masked array, whose mask would be lost; use .filled(value) or .compressed()")
     if isinstance(value, numbers.Real):
         return float(value)
     if isinstance(value, np.bool_) or (
@@ -318,11 +321,16 @@ def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:
     return product if exponent > 0 else RECORDERS["reciprocal"](product)
 
 
+_WHOLE = 2.0**52
+
+
 def _round(self: Active, digits: int | None = None) -> Any:
     """Round as Python does, ties to even; an Active, since the whole number may differ between scenarios."""
     if digits is None:
         return RECORDERS["rint"](self)
-    scale = 10.0**digits
+    scale = 10.0 ** min(operator.index(digits), 308)
+    if not abs(self._value * scale) < _WHOLE:  # every digit that a float has stands before the point moved so
+        return self
     return RECORDERS["rint"](self * scale) / scale
 
 

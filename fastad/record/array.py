@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..kernels import elementwise as kernels
 from ..ops import OPCODE, OPS
+from ..structure import real_array
 from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
 from .dispatch import array_function, array_ufunc
@@ -146,6 +147,11 @@ class ActiveArray(Operators):
         """Sum divided by the number of elements."""
         return self.sum(axis) / (self.size if axis is None else self.shape[axis])
 
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError("the truth of an array is ambiguous: compare it and use .any() or .all()")
+        return bool(self.ravel()[0] != 0.0)
+
     def __float__(self) -> float:
         raise TypeError("an ActiveArray has no float value; use fad.value(a) to freeze it")
 
@@ -197,10 +203,8 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
     if isinstance(x, list | tuple):
         x = array(x)
         return operand(x)
-    values = np.asarray(x)
-    if values.dtype.kind not in "fiub":
-        raise TypeError(f"expected real numbers, got {values.dtype} ({type(x).__name__})")
-    return values.astype(np.float64), np.full(values.shape, -1, np.int32), None
+    values = real_array(x, "operand")
+    return values, np.full(values.shape, -1, np.int32), None
 
 
 def elementwise(code: int, *operands: Any) -> Any:
@@ -265,7 +269,7 @@ def array(x: Any) -> Any:
     if isinstance(x, ActiveArray):
         return x.copy()
     if isinstance(x, np.ndarray) or not isinstance(x, list | tuple):
-        return np.array(x, dtype=np.float64) if not isinstance(x, Active) else stack([x])[0]
+        return real_array(x, "array") if not isinstance(x, Active) else stack([x])[0]
     return stack([array(item) if isinstance(item, list | tuple) else item for item in x])
 
 

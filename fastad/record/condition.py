@@ -81,6 +81,15 @@ class Condition:
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return array_function(func, args, kwargs)
 
+    def __copy__(self) -> Condition:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Condition:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Condition cannot be pickled without its tape; pickle the Program instead")
+
     def __repr__(self) -> str:
         return f"Condition({self.outcome})"
 
@@ -184,6 +193,15 @@ class ConditionArray:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return array_function(func, args, kwargs)
+
+    def __copy__(self) -> ConditionArray:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> ConditionArray:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a ConditionArray cannot be pickled without its tape; pickle the Program instead")
 
     def __repr__(self) -> str:
         return f"ConditionArray({self.outcome!r})"

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import TapeError
 from ..kernels.rows import scalar_value
 from ..ops import BY_NAME, OPCODE, OPS, Op
-from ..structure import flatten
+from ..structure import flatten, real_array
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
 from .array import ActiveArray, common_tape, elementwise, operand
 from .condition import Condition, ConditionArray
@@ -70,6 +70,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 def _power(x: Any, y: Any) -> Any:
     if not is_whole(y):
         return _general_power(x, y)
+    if not isinstance(x, Active | ActiveArray):
+        x = real_array(x, "pow")[()]
+        x = float(x) if np.ndim(x) == 0 else x
     product = whole_power(x, abs(int(y)), FUNCTIONS["square"])
     return product if y > 0 else FUNCTIONS["reciprocal"](product)
 
@@ -150,6 +153,10 @@ def _where_static(condition: Any, a: Any, b: Any) -> Any:
     return value if tape is None else ActiveArray(value, np.where(chosen, parts[0][1], parts[1][1]), tape)
 
 
+def _np_clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
 def clip(x: Any, lower: Any = None, upper: Any = None) -> Any:
     """Return x limited to [lower, upper]: minimum(maximum(x, lower), upper); None leaves a side open."""
     if lower is not None:
@@ -219,4 +226,4 @@ TESTS: dict[str, Callable[[Any], Any]] = {
 UFUNCS.update(TESTS)
 UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
 UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
-ARRAY_FUNCTIONS.update({np.where: where, np.clip: clip, np.sum: _sum, np.mean: _mean})
+ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip, np.sum: _sum, np.mean: _mean})

@@ -16,6 +16,7 @@ columns; a kernel then computes their partials, so recording costs no derivative
 
 from __future__ import annotations
 
+import operator
 import sys
 from types import CodeType, FrameType
 from typing import Any
@@ -191,6 +192,7 @@ class Storage:
 
     def rewind(self, mark: int) -> None:
         """Drop every row recorded after ``mark``; memory is kept for the next recording."""
+        mark = operator.index(mark)
         if not 0 <= mark <= len(self):
             raise TapeError(f"rewind to {mark}: not a mark of this tape, which has {len(self)} rows")
         if mark < self._flushed:

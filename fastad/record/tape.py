@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ShapeError, TapeError
 from ..kernels import sweeps
 from ..ops import OPCODE
-from ..structure import flatten, leaf_shapes
+from ..structure import flatten, leaf_shapes, real_array
 from .active import Active, passive_float
 from .array import ActiveArray
 from .storage import Storage
@@ -57,7 +57,7 @@ class Tape(Storage):
 
     def inputs(self, values: ArrayLike, name: str | None = None) -> ActiveArray:
         """Return an array of new independent variables, one per element of ``values`` in C order."""
-        array = np.array(values, dtype=np.float64, order="C")
+        array = real_array(values, "inputs")
         rows = np.full(array.size, -1, np.int32)
         start = self._append_elementwise(_INPUT, rows, array.ravel(), rows, np.zeros(array.size))
         index = np.arange(start, start + array.size, dtype=np.int32)
@@ -114,7 +114,7 @@ class Tape(Storage):
             if not single:
                 raise ShapeError(f"seeds missing: expected shape ({rows.size},) or ({rows.size}, k) for these outputs")
             seeds = np.ones(1)
-        matrix = np.asarray(seeds, dtype=np.float64)
+        matrix = real_array(seeds, "seeds")
         if single and matrix.ndim == 0:
             matrix = matrix.reshape(1)
         if matrix.ndim not in (1, 2) or matrix.shape[0] != rows.size:
@@ -122,6 +122,8 @@ class Tape(Storage):
         if wrt is None:
             return self._adjoints(rows, matrix, np.array(self._input_rows, np.int32))
         leaves, spec = flatten(wrt)
+        if any(True for _ in spec.statics()):
+            raise TypeError(f"wrt holds something that is no value of the tape: {wrt!r}; pass the actives themselves")
         picked = [self._rows_of(leaf, "wrt") for leaf in leaves]
         adjoint = self._adjoints(rows, matrix, np.concatenate([np.empty(0, np.int32), *picked]))
         parts = np.split(adjoint, np.cumsum([p.size for p in picked])[:-1]) if picked else []
@@ -181,7 +183,7 @@ class Tape(Storage):
             The directions have another shape.
         """
         rows = self._output_rows(outputs)
-        matrix = np.asarray(directions, dtype=np.float64)
+        matrix = real_array(directions, "directions")
         n_inputs = len(self._input_rows)
         if matrix.ndim not in (1, 2) or matrix.shape[0] != n_inputs:
             raise ShapeError(f"directions: expected shape ({n_inputs},) or ({n_inputs}, k), got {matrix.shape}")
