@@ -26,6 +26,7 @@ The opcode of a row is its position: append only, or saved programs change their
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -81,7 +82,7 @@ class Op:
 
 
 def _condition(name: str, rule: str, ufunc: str | None = None, dunder: str | None = None, edge: str = "") -> Op:
-    arity = 2 if "y" in rule else 1
+    arity = 2 if re.search(r"\by\b", rule) else 1
     return Op(name, f"where({rule}, 1.0, 0.0)", ("0.0",) * arity, ufunc, dunder, edge=edge, kind="condition")
 
 
