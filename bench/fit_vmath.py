@@ -84,12 +84,17 @@ def inverse_normal(p: mpf) -> mpf:
 
 
 def upper_quantile(s: mpf) -> mpf:
-    """Upper quantile of p = exp(-s^2/2)."""
+    """Upper quantile of exp(-s^2/2)."""
     return -inverse_normal(mp.exp(-s * s / 2))
 
 
+def upper_quantile_rest(s: mpf) -> mpf:
+    """What s - 1 lacks: from 0.01 to 0.9, and a small part of the quantile everywhere."""
+    return upper_quantile(s) - s + 1
+
+
 def rational(
-    f: Function, low: float, high: float, start: float, top: int, bottom: int
+    f: Function, weight: Function, low: float, high: float, start: float, top: int, bottom: int
 ) -> tuple[list[float], list[float], mpf]:
     """Numerator and denominator in x - start, which equal f at Chebyshev's nodes of a Moebius map, and the error."""
     middle = mp.sqrt(mpf(low) * high)
@@ -109,7 +114,7 @@ def rational(
     n, d = c[: top + 1], [1.0, *c[top + 1 :]]
 
     def error(x: mpf) -> mpf:
-        return abs(mp.polyval(n[::-1], x - start) / mp.polyval(d[::-1], x - start) / f(x) - 1)
+        return abs(mp.polyval(n[::-1], x - start) / mp.polyval(d[::-1], x - start) - f(x)) * weight(x)
 
     return n, d, max(error(x) for x in points(100))
 
@@ -164,27 +169,27 @@ FITS = {
     # 0 <= a <= 40, relative error
     "TAIL": (normal_tail, lambda t: 1 / normal_tail(t), -1, mpf(35) / 45, 22),
     # the quantile of 1/2 + t, |t| <= 1/4, in t^2
-    "PPF": (middle_quantile, lambda z: z / mp.sqrt(2 * mp.pi), 0, mpf(1) / 16, 12),
+    "PPF": (middle_quantile, lambda z: z / mp.sqrt(2 * mp.pi), 0, mpf(1) / 16, 11),
     # (lgamma(2 + h) / h - (1 - gamma)) / h, |h| <= 1/2
     "LGAMMA": (
         series(lambda k: (-1) ** k * (mp.zeta(k + 2) - 1) / (k + 2)),
         lambda h: h * h / mp.loggamma(2 + h),
         mpf(-1) / 2,
         mpf(1) / 2,
-        16,
+        17,
     ),
     # in 1/x^2 for x >= 3.5, error relative to lgamma
-    "STIRLING": (stirling, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z)), 0, 1 / mpf(3.5) ** 2, 9),
+    "STIRLING": (stirling, lambda z: mp.sqrt(z) / mp.loggamma(1 / mp.sqrt(z)), 0, 1 / mpf(3.5) ** 2, 8),
     # psi(x) / (x - root) from x = 1 to 2
-    "DIGAMMA": (digamma_slope, lambda h: 1 / digamma_slope(h), 1 - ROOT, 2 - ROOT, 19),
+    "DIGAMMA": (digamma_slope, lambda h: 1 / digamma_slope(h), 1 - ROOT, 2 - ROOT, 22),
     # in 1/x^2 for x >= 3, error relative to psi
-    "DIGAMMA_FAR": (digamma_rest, lambda z: z / mp.psi(0, 1 / mp.sqrt(z)), 0, mpf(1) / 9, 11),
+    "DIGAMMA_FAR": (digamma_rest, lambda z: z / mp.psi(0, 1 / mp.sqrt(z)), 0, mpf(1) / 9, 10),
 }
-# name: (function, low, high, start of the variable, degrees of numerator and denominator)
+# name: (function, weight of the error, low, high, start of the variable, degrees of numerator and denominator)
 RATIONALS = {
-    # the upper quantile of exp(-s^2/2), p = 1/4 to 7e-10 and on to the smallest subnormal, in s - start
-    "PPF_NEAR": (upper_quantile, 1.665, 6.5, 1.625, 8, 8),
-    "PPF_FAR": (upper_quantile, 6.5, 38.6, 6.5, 8, 7),
+    # upper quantile of p = exp(-s^2/2) minus (s - 1), from p = 1/4 to 2e-11, and to the least subnormal
+    "PPF_NEAR": (upper_quantile_rest, lambda s: 1 / upper_quantile(s), 1.665, 7.0, 1.625, 8, 8),
+    "PPF_FAR": (upper_quantile_rest, lambda s: 1 / upper_quantile(s), 7.0, 38.6, 7.0, 7, 7),
 }
 
 
@@ -206,7 +211,8 @@ if __name__ == "__main__":
             numerator, denominator, error = rational(*RATIONALS[name])
             show(f"{name}_TOP", numerator, f"  # error {mp.nstr(error, 2)}")
             show(f"{name}_BOTTOM", denominator)
-    print(f"_TAIL_0_LOW = {low_part(FITS['TAIL'])!r}")
+    for name in ("TAIL", "DIGAMMA"):
+        print(f"_{name}_0_LOW = {low_part(FITS[name])!r}")
     show_pair("DIGAMMA_ROOT", ROOT)
     show_pair("LGAMMA_SLOPE", 1 - mp.euler)
     show_pair("SQRT_TWO_PI", mp.sqrt(2 * mp.pi))

@@ -245,6 +245,35 @@ OPS: tuple[Op, ...] = (
         "arctanh", "arctanh(x)", ("1.0 / ((1.0 - x) * (1.0 + x))",), "arctanh", domain=(UNIT,), edge="inf at -1, 1"
     ),
     _special("erfc", "erfc(x)", ("-1.1283791670955126 * exp(-x * x)",)),
+    _special(
+        "floordiv",
+        "floordiv(x, y)",
+        ("0.0", "0.0"),
+        "floor_divide",
+        dunder="__floordiv__",
+        edge="as NumPy; derivative 0",
+    ),
+    _special(
+        "mod", "mod(x, y)", ("1.0", "-floordiv(x, y)"), "remainder", dunder="__mod__", edge="as NumPy: the sign of y"
+    ),
+    _special("expit", "expit(x)", ("v * expit(-x)",)),
+    _special("logaddexp", "logaddexp(x, y)", ("exp(x - v)", "exp(y - v)"), "logaddexp", domain=(ORDINARY, ORDINARY)),
+    _special(
+        "norm_ppf",
+        "norm_ppf(x)",
+        ("1.0 / norm_pdf(v)",),
+        domain=((0.0, 1.0),),
+        edge="-inf at 0, inf at 1, NaN outside; derivative inf at both",
+    ),
+    _special("lgamma", "lgamma(x)", ("digamma(x)",), domain=(POSITIVE,), edge="inf at the poles"),
+    _special("digamma", "digamma(x)", ("polygamma(1.0, x)",), domain=(POSITIVE,), edge="NaN at negative integers"),
+    _special(
+        "polygamma",
+        "polygamma(x, y)",
+        ("0.0", "polygamma(x + 1.0, y)"),
+        domain=((0.0, 5.0), POSITIVE),
+        edge="x is the order, a whole number; derivative 0 in it",
+    ),
 )
 
 OPCODE: dict[str, int] = {op.name: code for code, op in enumerate(OPS)}

@@ -168,8 +168,8 @@ def test_ufuncs_of_numpy_scalars(tape, scalar):
 
 def test_ufuncs_without_a_rule(tape):
     x = tape.input(2.0)
-    with pytest.raises(TypeError, match=r"np\.sinc|np\.cbrt has no rule"):
-        np.cbrt(x)
+    with pytest.raises(TypeError, match=r"np\.nextafter has no rule .* operations table"):
+        np.nextafter(x, 1.0)
     with pytest.raises(TypeError, match=r"np\.add\.reduce"):
         np.add.reduce(x)
     with pytest.raises(TypeError, match="where"):
@@ -422,7 +422,7 @@ def test_guards_count_where_replay_agrees(tape):
         complex,
         math.exp,
         math.sqrt,
-        math.floor,
+        math.isnan,
         lambda x: math.pow(x, 2.0),
         lambda x: [1, 2, 3][x],
         lambda x: range(x),

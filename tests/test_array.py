@@ -340,7 +340,10 @@ def test_powers_of_two_are_products(tape):
     n = len(tape)
     assert (a**2).value.tolist() == [1.1 * 1.1, 9.0]
     assert (a**2.0).value.tolist() == [1.1 * 1.1, 9.0]
-    assert set(names(tape)[n:]) == {"mul"}
+    assert names(tape)[n:] == ["square"] * 4
+    n = len(tape)
+    assert (a**4).value.tolist() == [(1.1 * 1.1) * (1.1 * 1.1), 81.0]
+    assert names(tape)[n:] == ["square"] * 4
 
 
 def test_ufuncs(tape):
@@ -365,8 +368,8 @@ def test_ufuncs(tape):
 
 def test_ufuncs_refuse_what_they_cannot_do(tape):
     a, target = tape.inputs([1.0, 2.0]), np.zeros(2)
-    with pytest.raises(TypeError, match=r"np\.cbrt has no rule"):
-        np.cbrt(a)
+    with pytest.raises(TypeError, match=r"np\.nextafter has no rule .* operations table"):
+        np.nextafter(a, 1.0)
     with pytest.raises(TypeError, match="drop out="):
         np.exp(a, out=target)
     with pytest.raises(TypeError, match="drop out="):

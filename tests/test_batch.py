@@ -572,6 +572,21 @@ def test_the_first_guard_is_reported_with_its_own_scenarios():
     assert line_of(two_guards, "# second") in str(caught.value)
 
 
+def test_a_scenario_counts_for_its_first_guard():
+    """Scenario 2 decides both comparisons otherwise; what comes after the first is not a path of the function."""
+
+    def f(x, y):
+        total = x if x < 10.0 else -x  # first of two
+        return total + (y if y < 10.0 else -y)
+
+    program = fad.record(f, 1.0, 1.0)
+    x, y = np.ones(5), np.ones(5)
+    x[2], y[2], y[4] = 11.0, 11.0, 11.0
+    with pytest.raises(DivergenceError, match="scenario 2 ") as caught:
+        program.batch(x, y)
+    assert line_of(f, "# first of two") in str(caught.value)
+
+
 def test_the_message_does_not_depend_on_threads():
     program = raising(two_guards, 2.0)
     x = np.full(2000, 2.0)

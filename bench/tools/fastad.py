@@ -12,7 +12,8 @@ from bench.problems import cold_start as cold
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
-from fastad.kernels import philox
+from fastad.kernels import philox, vmath
+from fastad.kernels._simd import address, load, store
 
 
 def rosenbrock(x, threads):
@@ -67,6 +68,35 @@ def normals(n, threads):
     return call
 
 
+def in_vectors(name, operands):
+    """The call of a function on arrays of a multiple of 8 elements."""
+    function, out = getattr(vmath, name), np.empty_like(operands[0])
+
+    @njit(nogil=True, error_model="numpy")
+    def of_one(x, out):
+        for i in range(0, x.size, 8):
+            store(address(out), i, function(load(address(x), i)))
+
+    @njit(nogil=True, error_model="numpy")
+    def of_two(x, y, out):
+        for i in range(0, x.size, 8):
+            store(address(out), i, function(load(address(x), i), load(address(y), i)))
+
+    def call():
+        (of_one if len(operands) == 1 else of_two)(*operands, out)
+        return out
+
+    return call
+
+
+def vmath_accuracy(data, threads):
+    calls = {
+        name: in_vectors(name, [np.resize(x, -(-x.size // 8) * 8) for x in operands])
+        for name, operands in data.operands.items()
+    }
+    return lambda: {name: call()[: data.operands[name][0].size] for name, call in calls.items()}
+
+
 def cold_start(case, threads):
     return cold.child(case, "import fastad as fad", getsource(objective) + "answer = fad.value_and_grad(objective)")
 
@@ -77,4 +107,5 @@ WAYS = {
     "down_and_out": down_and_out,
     "normals": normals,
     "cold_start": cold_start,
+    "vmath_accuracy": vmath_accuracy,
 }

@@ -338,7 +338,7 @@ def patch(mask: Any, function: Any, x: Any, result: Any) -> Any:
     raise NotImplementedError("patch is compiled, not interpreted")
 
 
-@overload(patch, inline="never")
+@overload(patch, inline="always")
 def _patch(mask: Any, function: Any, x: Any, result: Any) -> Any:
     if x is F64x8:
 
@@ -362,7 +362,7 @@ def patch2(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
     raise NotImplementedError("patch2 is compiled, not interpreted")
 
 
-@overload(patch2, inline="never")
+@overload(patch2, inline="always")
 def _patch2(mask: Any, function: Any, x: Any, y: Any, result: Any) -> Any:
     if x is F64x8:
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ._jit import jit
 from ._simd import copysign, fabs, floor, fma, load, rint, select, sqrt, store
 from .sweeps import masked_fma
-from .vmath import arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, erf, erfc, exp, exp2, expm1, hypot, log, log10, log1p, log2, norm_cdf, norm_pdf, pow, same, sin, sinh, tan, tanh
+from .vmath import arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, digamma, erf, erfc, exp, exp2, expit, expm1, floordiv, hypot, lgamma, log, log10, log1p, log2, logaddexp, mod, norm_cdf, norm_pdf, norm_ppf, polygamma, pow, same, sin, sinh, tan, tanh
 
 
 @jit
@@ -142,6 +142,22 @@ def value(op, x, y, c):
         return arctanh(x)
     elif op == 66:  # erfc
         return erfc(x)
+    elif op == 67:  # floordiv
+        return floordiv(x, y)
+    elif op == 68:  # mod
+        return mod(x, y)
+    elif op == 69:  # expit
+        return expit(x)
+    elif op == 70:  # logaddexp
+        return logaddexp(x, y)
+    elif op == 71:  # norm_ppf
+        return norm_ppf(x)
+    elif op == 72:  # lgamma
+        return lgamma(x)
+    elif op == 73:  # digamma
+        return digamma(x)
+    elif op == 74:  # polygamma
+        return polygamma(x, y)
     return x
 
 
@@ -234,6 +250,20 @@ def partials(op, x, y, v, c):
         return 1.0 / ((1.0 - x) * (1.0 + x)), 0.0
     elif op == 66:  # erfc
         return -1.1283791670955126 * exp(-x * x), 0.0
+    elif op == 68:  # mod
+        return 1.0, -floordiv(x, y)
+    elif op == 69:  # expit
+        return v * expit(-x), 0.0
+    elif op == 70:  # logaddexp
+        return exp(x - v), exp(y - v)
+    elif op == 71:  # norm_ppf
+        return 1.0 / norm_pdf(v), 0.0
+    elif op == 72:  # lgamma
+        return digamma(x), 0.0
+    elif op == 73:  # digamma
+        return polygamma(1.0, x), 0.0
+    elif op == 74:  # polygamma
+        return 0.0, polygamma(x + 1.0, y)
     return 0.0, 0.0
 
 
@@ -972,6 +1002,42 @@ def value_row_special(op, a, a_step, b, b_step, c, c_step, out, vectors):
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, erfc(x))
+    elif op == 67:  # floordiv
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, floordiv(x, y))
+    elif op == 68:  # mod
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, mod(x, y))
+    elif op == 69:  # expit
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, expit(x))
+    elif op == 70:  # logaddexp
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, logaddexp(x, y))
+    elif op == 71:  # norm_ppf
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, norm_ppf(x))
+    elif op == 72:  # lgamma
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, lgamma(x))
+    elif op == 73:  # digamma
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, digamma(x))
+    elif op == 74:  # polygamma
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, polygamma(x, y))
 
 
 @jit
@@ -1093,6 +1159,62 @@ def adjoint_row_special(
                 x = load(a, k * a_step)
                 t = fma(load(bar, 8 * k), -1.1283791670955126 * exp(-x * x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
+    elif op == 68:  # mod
+        if x_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), -floordiv(x, y), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 69:  # expit
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), v_ * expit(-x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 70:  # logaddexp
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), exp(x - v_), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), exp(y - v_), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 71:  # norm_ppf
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = fma(load(bar, 8 * k), 1.0 / norm_pdf(v_), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 72:  # lgamma
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), digamma(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 73:  # digamma
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), polygamma(1.0, x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 74:  # polygamma
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), polygamma(x + 1.0, y), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
 
 
 @jit
@@ -1216,3 +1338,59 @@ def adjoint_row_special_masked(
                 x = load(a, k * a_step)
                 t = masked_fma(load(bar, 8 * k), -1.1283791670955126 * exp(-x * x), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
+    elif op == 68:  # mod
+        if x_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), -floordiv(x, y), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 69:  # expit
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), v_ * expit(-x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 70:  # logaddexp
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), exp(x - v_), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), exp(y - v_), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 71:  # norm_ppf
+        if x_to != 0:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                t = masked_fma(load(bar, 8 * k), 1.0 / norm_pdf(v_), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 72:  # lgamma
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), digamma(x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 73:  # digamma
+        if x_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), polygamma(1.0, x), load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+    elif op == 74:  # polygamma
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), polygamma(x + 1.0, y), load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
