@@ -16,6 +16,8 @@ Vector = NDArray[np.float64]
 
 def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
     """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
+    if not isinstance(argnums, int | Sequence) or isinstance(argnums, str):
+        raise TypeError(f"argnums={argnums!r}: expected a position, or several")
     wanted = [argnums] if isinstance(argnums, int) else list(argnums)
     if not all(isinstance(number, int) for number in wanted):
         raise TypeError(f"argnums={argnums!r}: expected a position, or several")

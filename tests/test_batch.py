@@ -579,7 +579,7 @@ def test_a_scenario_counts_for_its_first_guard():
         total = x if x < 10.0 else -x  # first of two
         return total + (y if y < 10.0 else -y)
 
-    program = fad.record(f, 1.0, 1.0)
+    program = raising(f, 1.0, 1.0)
     x, y = np.ones(5), np.ones(5)
     x[2], y[2], y[4] = 11.0, 11.0, 11.0
     with pytest.raises(DivergenceError, match="scenario 2 ") as caught:

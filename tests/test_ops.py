@@ -107,7 +107,7 @@ CONDITIONS = {
     "isfinite": math.isfinite,
     "signbit": lambda x: math.copysign(1.0, x) < 0.0,
 }
-BY_HAND = {"input", "cond", "where", "guard"}  # tested one by one below
+BY_HAND = {"input", "cond", "where", "guard", "locate", "take"}  # below, and in test_tables.py
 
 # Where the function itself has no digits left at the sampled points, its derivatives are given.
 DERIVATIVES = {

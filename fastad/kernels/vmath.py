@@ -1521,7 +1521,8 @@ def _factorial_zeta(n, x):
 
 @jit
 def _polygamma_slow(n, x):
-    if not (n >= 0.0 and n == floor(n) and n < _INF and x == x):
+    # An upper bound on the order bounds the loop of _factorial_zeta too: no argument may hang a kernel.
+    if not (0.0 <= n <= 1000.0 and n == floor(n) and x == x):
         return _NAN
     if n == 0.0:
         return digamma(x)
@@ -1541,10 +1542,11 @@ def _polygamma_slow(n, x):
 
 @jit
 def polygamma(n, x):
-    """Derivative n + 1 of lgamma, n an integer in a float; NaN for other n.
+    """Derivative n + 1 of lgamma, n an integer in a float up to 1000; NaN for other n.
 
     At the poles inf for odd n, and for even n NaN (but -inf at 0.0 and inf at -0.0). Negative x and n > 4 go
     lane by lane.
     """
+    n = select(x == x, n, n)  # as many lanes as x: rules call it with a constant order
     is_plain = (x > 0.0) & ((n == 1.0) | (n == 2.0) | (n == 3.0) | (n == 4.0))
     return patch2(not_(is_plain), _polygamma_slow, n, x, _polygamma(n, x))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import numbers
-import operator
 import sys
 from typing import Any
 
@@ -321,21 +320,21 @@ def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:
     return product if exponent > 0 else RECORDERS["reciprocal"](product)
 
 
-_WHOLE = 2.0**52
+def _divmod(self: Active, other: Any) -> Any:
+    return self // other, self % other
 
 
-def _round(self: Active, digits: int | None = None) -> Any:
-    """Round as Python does, ties to even; an Active, since the whole number may differ between scenarios."""
-    if digits is None:
-        return RECORDERS["rint"](self)
-    scale = 10.0 ** min(operator.index(digits), 308)
-    if not abs(self._value * scale) < _WHOLE:  # every digit that a float has stands before the point moved so
-        return self
-    return RECORDERS["rint"](self * scale) / scale
+def _reflected_divmod(self: Active, other: Any) -> Any:
+    return other // self, other % self
 
 
-Active.__pow__ = _pow  # type: ignore[method-assign,assignment]
-Active.__round__ = _round  # type: ignore[attr-defined]
-Active.__floor__ = RECORDERS["floor"]  # type: ignore[attr-defined]
-Active.__ceil__ = RECORDERS["ceil"]  # type: ignore[attr-defined]
-Active.__trunc__ = RECORDERS["trunc"]  # type: ignore[attr-defined]
+_SPECIAL_METHODS = {
+    "__divmod__": _divmod,
+    "__rdivmod__": _reflected_divmod,
+    "__pow__": _pow,
+    "__floor__": RECORDERS["floor"],
+    "__ceil__": RECORDERS["ceil"],
+    "__trunc__": RECORDERS["trunc"],
+}
+for _name, _function in _SPECIAL_METHODS.items():
+    setattr(Active, _name, _function)

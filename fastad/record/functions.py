@@ -186,6 +186,23 @@ def _mean(a: Any, axis: int | None = None) -> Any:
     return a.mean(axis) if isinstance(a, ActiveArray) else a
 
 
+def _round(x: Active, digits: int | None = None) -> Active:
+    """Round as np.round does, ties to even; an Active, since the whole number may differ between scenarios."""
+    if digits is None:
+        return RECORDERS["rint"](x)
+    places = operator.index(digits)
+    whole = RECORDERS["stop_gradient"](x)
+    if places > 308:
+        return whole
+    if places < -308:
+        return whole * 0.0
+    scaled = x * 10.0**places
+    # From 2**52 on a float has no digits behind the point, and the product may have overflowed.
+    return where(abs(scaled) < 2.0**52, RECORDERS["rint"](scaled) / 10.0**places, whole)
+
+
+Active.__round__ = _round  # type: ignore[attr-defined]
+
 # -------------------- NumPy's protocols --------------------
 
 _OPERATORS = {"__lt__": operator.lt, "__le__": operator.le, "__gt__": operator.gt, "__ge__": operator.ge}
