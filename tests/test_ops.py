@@ -314,7 +314,7 @@ def test_uniform_operand_in_a_batch(op, uniform):
 def test_same_operand_twice(op):
     """Both partials reach the one operand."""
     function = by_name(op)
-    for x in (0.5, 1.0, 7.0):
+    for x in (1.0, 2.0, 7.0) if op.name == "polygamma" else (0.5, 1.0, 7.0):  # its order is a whole number
         tape = fad.Tape()
         a, b = tape.input(x), tape.input(x)
         expected = tape.reverse(function(a, b)).sum()
@@ -777,6 +777,7 @@ def test_tests_of_one_number(name, module):
 
 def test_a_test_of_one_number_guards():
     program = fad.record(lambda x: 0.0 if fad.isnan(x) else x * 2.0, 1.0)
+    program.on_divergence = "raise"
     assert program(3.0) == 6.0
     with pytest.raises(fad.errors.DivergenceError):
         program(nan)
@@ -796,6 +797,7 @@ def test_condition_kernels(name):
 def test_same_tells_bits_apart():
     """What a frozen value must stay: the same bits, or NaN for NaN."""
     program = fad.record(lambda x: x * x.value, -0.0)
+    program.on_divergence = "raise"
     assert program(-0.0) == 0.0
     with pytest.raises(fad.errors.DivergenceError):
         program(0.0)
@@ -960,6 +962,7 @@ def test_guard_rows(outcome):
 
     inside, outside = (2.0, 0.5) if outcome else (0.5, 2.0)
     program = fad.record(f, inside)
+    program.on_divergence = "raise"
     assert program(inside) == f(inside)
     assert program.batch(np.full(70, inside)).gradient.tolist() == [3.0 if outcome else -1.0] * 70
     with pytest.raises(fad.errors.DivergenceError):
