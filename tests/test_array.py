@@ -542,9 +542,9 @@ def test_masks_are_guards():
         return v.sum()
 
     assert fad.grad(g)(np.array([0.5, 2.0, 3.0])).tolist() == [1.0, 0.0, 0.0]
+    program = fad.record(g, np.array([0.5, 2.0]))
+    program.on_divergence = "raise"
     with pytest.raises(DivergenceError):
-        program = fad.record(g, np.array([0.5, 2.0]))
-        program.on_divergence = "raise"
         program(np.array([0.5, 0.5]))
 
 
