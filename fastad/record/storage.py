@@ -54,7 +54,7 @@ class Storage:
     # and converting ints costs 35 ns a row (of 500 for the whole operation).
     __slots__ = ("__dict__", "__weakref__", "_limit", "_next", "_stage")
 
-    _max_rows = _MAX_ROWS  # lowered by tests
+    _row_cap = _MAX_ROWS
 
     def __init__(self, max_bytes: int | None = None) -> None:
         if max_bytes is not None and max_bytes < BYTES_PER_ROW:
@@ -74,6 +74,16 @@ class Storage:
         self._tables = Tables()
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
+
+    @property
+    def _max_rows(self) -> int:
+        """Largest number of rows; lowered by tests."""
+        return self._row_cap
+
+    @_max_rows.setter
+    def _max_rows(self, rows: int) -> None:
+        self._row_cap = rows
+        self._limit = 0.0  # the next row asks for room, and so for the new cap
 
     # -------------------- appending rows --------------------
 
