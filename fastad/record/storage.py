@@ -47,6 +47,17 @@ _GUARD = float(OPCODE["guard"])
 _PACKAGE = __name__.split(".")[0]
 
 
+class _RowCap:
+    """Largest number of rows; tests lower it. Setting it makes the next row ask for room, and so for the cap."""
+
+    def __get__(self, tape: Any, owner: Any = None) -> int:
+        return _MAX_ROWS if tape is None else tape.__dict__.get("_max_rows", _MAX_ROWS)
+
+    def __set__(self, tape: Any, rows: int) -> None:
+        tape.__dict__["_max_rows"] = rows
+        tape._limit = 0.0
+
+
 class Storage:
     """Columns of recorded rows, and the rows that Python recording has staged for them."""
 
@@ -54,7 +65,7 @@ class Storage:
     # and converting ints costs 35 ns a row (of 500 for the whole operation).
     __slots__ = ("__dict__", "__weakref__", "_limit", "_next", "_stage")
 
-    _row_cap = _MAX_ROWS
+    _max_rows = _RowCap()
 
     def __init__(self, max_bytes: int | None = None) -> None:
         if max_bytes is not None and max_bytes < BYTES_PER_ROW:
@@ -74,16 +85,6 @@ class Storage:
         self._tables = Tables()
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
-
-    @property
-    def _max_rows(self) -> int:
-        """Largest number of rows; lowered by tests."""
-        return self._row_cap
-
-    @_max_rows.setter
-    def _max_rows(self, rows: int) -> None:
-        self._row_cap = rows
-        self._limit = 0.0  # the next row asks for room, and so for the new cap
 
     # -------------------- appending rows --------------------
 
