@@ -124,7 +124,7 @@ class Storage:
             )
         if needed > self._capacity:
             self._grow(min(cap, max(needed, 2 * self._capacity, _FIRST_CAPACITY)))
-        self._limit = float(min(self._capacity, length + max(rows, _STAGED_ROWS)))
+        self._limit = float(min(self._capacity, cap, length + max(rows, _STAGED_ROWS)))
 
     def _grow(self, capacity: int) -> None:
         """Move to longer columns; views handed out before keep the old ones alive."""
