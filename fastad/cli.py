@@ -21,6 +21,9 @@ def warmup() -> float:
     x = np.array([0.5, 2.0])
     fad.grad(f)(x)
     fad.exp(x)
+    fad.exp2(x)
+    fad.record(fad.exp2, 0.5).batch(x)
+    fad.interp(0.5, x, x)
     for mode in ("forward", "reverse"):
         fad.jacobian(lambda v: v * v[0], mode=mode)(x)
     program = fad.record(f, x)
