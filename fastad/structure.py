@@ -160,23 +160,10 @@ def real_array(x: Any, what: str) -> NDArray[np.float64]:
 
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:
     """Return the leaves in order, and the `Spec` that puts them back."""
-    leaves: list[Leaf] = []
-
-    def visit(node: Any) -> Spec:
-        if is_leaf(node):
-            leaves.append(node)
-            return Spec(_LEAF)
-        opened = _open(node)
-        if opened is None:
-            return Spec(_STATIC, static=node)
-        kind, names, children = opened
-        return Spec(kind, type(node), names, tuple(visit(child) for child in children))
-
-    spec = visit(structure)
-    return leaves, spec
+    return flatten_like(None, structure, is_leaf)
 
 
-def flatten_like(spec: Spec, structure: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Leaf], Spec]:
+def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Leaf], Spec]:
     """Flatten, but take any number as a leaf where ``spec`` has one: 2 is welcome where 2.0 was recorded."""
     leaves: list[Leaf] = []
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import NestingError, TapeError
 from ..packing import Packing
-from ..structure import flatten, is_active, is_result, leaf_shapes
+from ..structure import Spec, flatten, is_active, is_result, leaf_shapes
 from .tape import Tape
 
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
@@ -71,14 +71,10 @@ class Outputs:
         return self.packing.shapes == [()] and self.packing.spec.kind == "leaf"
 
 
-def _reject_static(spec: Any) -> None:
-    if spec.kind == "static":
-        kind = type(spec.static).__name__
-        raise TypeError(
-            f"the function returned {spec.static!r} ({kind}); return a number, an array, or a structure of them"
-        )
-    for child in spec.children:
-        _reject_static(child)
+def _reject_static(spec: Spec) -> None:
+    for static in spec.statics():
+        kind = type(static).__name__
+        raise TypeError(f"the function returned {static!r} ({kind}); return a number, an array, or a structure of them")
 
 
 def call(tape: Tape, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
