@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import DivergenceError
 from ..kernels import rows as kernels
-from ..kernels import sweeps
 from ..ops import OPCODE
 from ..packing import Packing, Vector
+from ..record import sweep
 from ..record.context import Outputs, activate, call
 from ..record.tape import Tape
 
@@ -148,30 +148,16 @@ class Recording:
     def adjoints(self, point: Point, seeds: Vector) -> Vector:
         """Adjoints of all inputs, shape (inputs, k), for seeds of the outputs, shape (outputs, k)."""
         active = np.flatnonzero(self.output_rows >= 0)
-        stop = int(self.output_rows.max(initial=-1)) + 1
-        size = max(stop, self.n_inputs) + 1
-        for masked in (False, True):
-            adjoint = np.zeros((size, seeds.shape[1]))
-            np.add.at(adjoint, self.output_rows[active] + 1, seeds[active])
-            sweeps.reverse_many(self.arg0, point.arg1, point.partial0, point.partial1, adjoint, stop, masked)
-            result = adjoint[1 : self.n_inputs + 1]
-            if not np.isnan(result).any():
-                break
-        return result
+        columns = (self.arg0, point.arg1, point.partial0, point.partial1)
+        return sweep.adjoints(columns, self.output_rows[active], seeds[active], np.arange(self.n_inputs))
 
     def tangents(self, point: Point, direction: Vector) -> Vector:
         """Tangents of the outputs for one direction of all inputs."""
         active = self.output_rows >= 0
-        is_input = np.arange(len(self)) < self.n_inputs
+        columns = (self.arg0, point.arg1, point.partial0, point.partial1)
         y_dot = np.zeros(self.output_rows.size)
-        for masked in (False, True):
-            tangent = np.zeros((len(self) + 1, 1))
-            tangent[1 : self.n_inputs + 1, 0] = direction
-            columns = (self.arg0, point.arg1, point.partial0, point.partial1, is_input)
-            sweeps.forward_many(*columns, tangent, len(self), masked)
-            y_dot[active] = tangent[self.output_rows[active] + 1, 0]
-            if not np.isnan(y_dot).any():
-                break
+        inputs = np.arange(self.n_inputs)
+        y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, direction[:, None])[:, 0]
         return y_dot
 
     def recorded_outputs(self, wrt: NDArray[np.int64]) -> tuple[Vector, Vector]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError, TapeError
-from ..kernels import sweeps
 from ..ops import OPCODE
 from ..structure import flatten, leaf_shapes, real_array
+from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
 from .storage import Storage
@@ -136,29 +136,15 @@ class Tape(Storage):
             raise ShapeError("no outputs given")
         return np.concatenate([self._rows_of(leaf, "output") for leaf in leaves])
 
+    def _sweep_columns(self) -> sweep.Columns:
+        self._flush()
+        return tuple(self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))  # type: ignore[return-value]
+
     def _adjoints(
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
-        self._flush()
-        stop = int(rows.max(initial=-1)) + 1
-        columns = [self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1")]
-        if stop == 0 or picked.size == 0:
-            return np.zeros((picked.size, *seeds.shape[1:]))
-        passive = picked < 0
-        size = max(stop, int(picked.max()) + 1) + 1
-        for masked in (False, True):
-            adjoint = np.zeros((size, *seeds.shape[1:]))
-            np.add.at(adjoint, rows + 1, seeds)
-            if seeds.ndim == 1:
-                (sweeps.reverse_masked if masked else sweeps.reverse)(*columns, adjoint, stop)
-            else:
-                sweeps.reverse_many(*columns, adjoint, stop, masked)
-            result = adjoint[picked + 1]
-            result[passive] = 0.0  # the row in front collects what belongs to nobody
-            if not np.isnan(result).any():
-                break
-        return result
+        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked)
 
     def forward(self, outputs: Any, directions: ArrayLike) -> Any:
         """Tangents of the outputs: one forward sweep for all directions.
@@ -195,18 +181,4 @@ class Tape(Storage):
 
     def _tangents(self, rows: NDArray[np.int32], directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Tangents of the given rows, shape (rows, k)."""
-        self._flush()
-        stop = int(rows.max(initial=-1)) + 1
-        columns = [self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1")]
-        inputs = np.array(self._input_rows, np.int64)
-        inside = inputs < stop
-        is_input = np.zeros(stop, np.bool_)
-        is_input[inputs[inside]] = True
-        for masked in (False, True):
-            tangent = np.zeros((stop + 1, directions.shape[1]))
-            tangent[inputs[inside] + 1] = directions[inside]
-            sweeps.forward_many(*columns, is_input, tangent, stop, masked)
-            result = tangent[rows + 1]
-            if not np.isnan(result).any():
-                break
-        return result
+        return sweep.tangents(self._sweep_columns(), rows, np.array(self._input_rows, np.int64), directions)

@@ -1,0 +1,57 @@
+"""One reverse or forward sweep from columns to results, for tapes and for recordings.
+
+The plain sweep is tried first and the masked one, which keeps the zero-factor rule, only where the result holds a
+NaN: a NaN never disappears on its way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import sweeps
+
+Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # arg0, arg1, partial0, partial1
+
+
+def adjoints(
+    columns: Columns, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Adjoints of the picked rows for seeds of the given ones, shape (picked,) + seeds.shape[1:]."""
+    stop = int(rows.max(initial=-1)) + 1
+    if stop == 0 or picked.size == 0:
+        return np.zeros((picked.size, *seeds.shape[1:]))
+    passive = picked < 0
+    size = max(stop, int(picked.max()) + 1) + 1
+    for masked in (False, True):
+        adjoint = np.zeros((size, *seeds.shape[1:]))
+        np.add.at(adjoint, rows + 1, seeds)
+        if seeds.ndim == 1:
+            (sweeps.reverse_masked if masked else sweeps.reverse)(*columns, adjoint, stop)
+        else:
+            sweeps.reverse_many(*columns, adjoint, stop, masked)
+        result = adjoint[picked + 1]
+        result[passive] = 0.0  # the row in front collects what belongs to nobody
+        if not np.isnan(result).any():
+            break
+    return result
+
+
+def tangents(
+    columns: Columns, rows: NDArray[np.int32], inputs: NDArray[np.int64], directions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Tangents of the given rows for directions of the input rows, shape (rows, k)."""
+    stop = int(rows.max(initial=-1)) + 1
+    inside = inputs < stop
+    is_input = np.zeros(stop, np.bool_)
+    is_input[inputs[inside]] = True
+    for masked in (False, True):
+        tangent = np.zeros((stop + 1, directions.shape[1]))
+        tangent[inputs[inside] + 1] = directions[inside]
+        sweeps.forward_many(*columns, is_input, tangent, stop, masked)
+        result = tangent[rows + 1]
+        if not np.isnan(result).any():
+            break
+    return result
