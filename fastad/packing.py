@@ -82,7 +82,7 @@ def _scalar(array: NDArray[Any]) -> Any:
 def pack(leaves: list[Any]) -> Vector:
     """Return numbers and arrays as one vector."""
     refuse_actives(leaves)
-    return np.concatenate([np.empty(0), *(real_array(leaf, "argument").ravel() for leaf in leaves)])
+    return np.concatenate([np.empty(0), *(real_array(leaf, "argument", copy=False).ravel() for leaf in leaves)])
 
 
 def refuse_actives(leaves: list[Any]) -> None:

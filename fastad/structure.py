@@ -140,7 +140,7 @@ def is_result(value: Any) -> bool:
     return is_active(value) or is_number(value)
 
 
-def real_array(x: Any, what: str) -> NDArray[np.float64]:
+def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
     """Return numbers as an array of float64; raise TypeError for what NumPy would convert without asking.
 
     Parameters
@@ -149,13 +149,15 @@ def real_array(x: Any, what: str) -> NDArray[np.float64]:
         Numbers, or an array of them.
     what
         How to name them in the error.
+    copy
+        False to return the array itself where it is one already: scenarios may be gigabytes.
     """
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{what}: a masked array, whose mask would be lost; use .filled(value) or .compressed()")
     array = np.asarray(x)
     if array.dtype.kind not in "fiub" and array.size:
         raise TypeError(f"{what}: expected real numbers, got {array.dtype} ({type(x).__name__})")
-    return array.astype(np.float64, order="C")
+    return array.astype(np.float64, order="C", copy=copy)
 
 
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:

@@ -380,7 +380,7 @@ class _BatchArguments:
                     raise TypeError(
                         f"argument {number}: an array of bools or objects is static, it cannot vary by scenario"
                     )
-                leaves = [real_array(leaf, f"argument {number}") for leaf in leaves]
+                leaves = [real_array(leaf, f"argument {number}", copy=False) for leaf in leaves]
                 if any(leaf.ndim == 0 for leaf in leaves) or not leaves:
                     raise ShapeError(f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes=None")
                 lengths |= {leaf.shape[0] for leaf in leaves}
