@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .montecarlo.driver import monte_carlo
+from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
@@ -34,6 +35,8 @@ __all__ = sorted(
         "Program",
         "Tape",
         "array",
+        "brownian_bridge",
+        "brownian_pca",
         "clip",
         "errors",
         "grad",

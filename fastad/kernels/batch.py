@@ -326,7 +326,8 @@ def run_groups(
     reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed)
         Rows of the reverse passes, output after output, and the adjoint slots that each starts from zero.
     outputs : (reference, seed, wrt)
-        Reference of each output, adjoint target of its seed, targets of the gradient (outputs, wrt).
+        Reference of each output; adjoint target of the seed of each differentiated one, and the targets of
+        its gradient (differentiated outputs, wrt).
     uniform_rows : (values, arg0, arg1, partial0, partial1)
         Uniform values, eight equal ones each; operands among the active uniform rows, and partials.
     gathered : (sources, strides, starts, slots)
@@ -340,8 +341,8 @@ def run_groups(
     scenarios : int64 array
         The scenarios of these groups, 64 after 64; empty for consecutive ones.
     results : (first_position, values, gradient, failed, per_lane)
-        values (positions, outputs); gradient (positions or groups, outputs, wrt); failed (positions,) the
-        first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
+        values (positions, outputs); gradient (positions or groups, differentiated outputs, wrt); failed (positions,)
+        the first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
     tables : (starts, values, references, targets)
         Elements of lookup tables: values of passive grids, operand references, adjoint targets. The second
         operand of a LOCATE or TAKE row is its table.
@@ -376,7 +377,7 @@ def run_groups(
                 values[base + position, k] = workspace[r, lane] if r >= 0 else uniform[~r, 0]
         if wrt.shape[1] == 0:
             continue
-        for k in range(reference.size):
+        for k in range(seed_target.size):
             for masked in (False, True):
                 _reverse_group(k, reverse_rows, seed_target[k], special, masked, tables, seed, buffers, addresses)
                 nan = False

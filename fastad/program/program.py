@@ -295,7 +295,7 @@ class Program:
         recording = trie.root.recording
         inputs, elements = self._argument(recording, () if wrt is None else wrt)
         call = self._call(bound, packing, vector, elements, reduce is None)
-        values, gradient = _run(Runner(trie, call), call, checked_threads(threads))
+        values, gradient = _run(trie, call, checked_threads(threads))
         gradient = gradient[..., np.searchsorted(call.wrt, elements)]  # the plan lists inputs in row order
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
@@ -430,12 +430,14 @@ def _item(x: Any) -> Any:
     return float(x) if np.ndim(x) == 0 else x
 
 
-def _run(runner: Runner, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _run(trie: Trie, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Run all groups; values per scenario, gradients per scenario or per group."""
-    n_groups = -(-call.n // GROUP)
+    n_groups, runner = -(-call.n // GROUP), Runner(trie, call)
     outputs: list[Output] = []
     size = max(1, min(_MOST_GROUPS, -(-n_groups // (4 * threads))))
     run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
+    for output in outputs:
+        trie.count_all(output.ended)
     runner.check()
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 

@@ -160,9 +160,10 @@ class Recording:
         y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, direction[:, None])[:, 0]
         return y_dot
 
-    def recorded_outputs(self, wrt: NDArray[np.int64]) -> tuple[Vector, Vector]:
-        """Outputs where it was recorded, and their derivatives (outputs, wrt) by the inputs listed."""
-        gradient = self.adjoints(self.recorded(), np.eye(self.output_rows.size))[wrt].T
+    def recorded_outputs(self, wrt: NDArray[np.int64], outputs: NDArray[np.int64] | None) -> tuple[Vector, Vector]:
+        """Outputs where it was recorded, and derivatives of those listed (or all) by the inputs listed."""
+        seeds = np.eye(self.output_rows.size)
+        gradient = self.adjoints(self.recorded(), seeds if outputs is None else seeds[:, outputs])[wrt].T
         return self.output_values(self.value), gradient
 
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:

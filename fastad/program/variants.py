@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -142,6 +142,11 @@ class Trie:
         """Note that scenarios ended in a variant."""
         with self._lock:
             variant.scenarios += scenarios
+
+    def count_all(self, ended: Mapping[Variant, int]) -> None:
+        """Note for many variants that scenarios ended in them."""
+        for variant, scenarios in ended.items():
+            self.count(variant, scenarios)
 
     def _check_count(self) -> None:
         if self._count < self._max_variants:

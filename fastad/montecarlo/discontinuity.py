@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def examine(*a):
+    return []
