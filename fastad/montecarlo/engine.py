@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..packing import Vector
-from ..program.batch import Call, Output, Runner, Scratch
+from ..program.batch import Call, Output, Runner, Scratch, check
 from ..program.plan import Plan, build
 from ..program.recording import Recording
 from ..program.variants import Trie
@@ -98,7 +98,7 @@ class Engine:
         """Values and gradients of a block; values alone at other parameters than the job's own."""
         runner = self._runner(block, self.job.vector if vector is None else vector, vector is None)
         output = runner.run(block.first, block.stop, scratch)
-        runner.check()
+        check([output])
         return output
 
     def _bumped(self, block: Block, output: Output, scratch: Scratch) -> Samples:

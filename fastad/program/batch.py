@@ -106,12 +106,14 @@ class Output:
     """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1.
 
     ``ended`` counts the scenarios that ended in each variant: whoever uses the numbers adds it to the trie.
+    ``unresolved`` has those that no variant takes where none may be recorded, for `check`.
     """
 
     values: NDArray[np.float64]
     gradient: NDArray[np.float64]
     failed: NDArray[np.int32]
     ended: Counter[Variant] = field(default_factory=Counter)
+    unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = field(default_factory=list)
 
 
 class Scratch:
@@ -188,7 +190,6 @@ class Runner:
         self._call = call
         self._bound: dict[Variant, _Bound] = {}
         self._lock = threading.Lock()
-        self._unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = []
         self.root = self._bind(trie.root, call.per_lane)
 
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
@@ -223,7 +224,7 @@ class Runner:
             for branch, here in self._branches(variant.recording, tried, failed, first):
                 child, fresh = self._child(variant, branch, first + int(here[0]))
                 if child is None:
-                    self._unresolved.append((variant, branch, first + here))
+                    output.unresolved.append((variant, branch, first + here))
                     continue
                 if fresh:  # its recording already has the numbers of this scenario
                     values, gradient = child.recording.recorded_outputs(self._call.wrt, self._call.outputs)
@@ -269,15 +270,16 @@ class Runner:
             error.add_note(f"raised while recording {self._call.describe(scenario)}")
             raise
 
-    def check(self) -> None:
-        """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
-        unresolved, self._unresolved = self._unresolved, []
-        if not unresolved:
-            return
-        variant, branch = min(((v, b) for v, b, _ in unresolved), key=lambda item: (item[0].path(), item[1]))
-        scenarios = [s for v, b, s in unresolved if (v, b) == (variant, branch)]
-        recording = variant.recording
-        raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
+
+def check(outputs: Iterable[Output]) -> None:
+    """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
+    unresolved = [item for output in outputs for item in output.unresolved]
+    if not unresolved:
+        return
+    variant, branch = min(((v, b) for v, b, _ in unresolved), key=lambda item: (item[0].path(), item[1]))
+    scenarios = [s for v, b, s in unresolved if (v, b) == (variant, branch)]
+    recording = variant.recording
+    raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
 
 
 def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:

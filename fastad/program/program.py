@@ -15,7 +15,7 @@ from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
-from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .files import from_bytes, to_bytes
 from .plan import Plan, build
 from .recording import Point, Recording
@@ -438,7 +438,7 @@ def _run(trie: Trie, call: Call, threads: int) -> tuple[NDArray[np.float64], NDA
     run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
     for output in outputs:
         trie.count_all(output.ended)
-    runner.check()
+    check(outputs)
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 
 
