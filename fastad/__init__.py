@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import errors, smooth
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
@@ -47,6 +47,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "smooth",
         "stack",
         "take",
         "value",

@@ -17,6 +17,7 @@ LAYERS = [
     {"record"},
     {"program", "transforms"},
     {"montecarlo"},
+    {"smooth"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -161,5 +161,8 @@ def monte_carlo(
     result = assemble(
         recorded, selected, job, after, tally, threads=threads, seconds=0.0, seed=source.seed, sampler=sampler
     )
-    warnings += examine(recorded, selected, job, result)
+    try:
+        warnings += examine(recorded.trie, job, result.estimates)
+    except KeyboardInterrupt:
+        warnings.append("stopped by Ctrl-C while looking for jumps of the payoff")
     return result.finished(warnings, time.perf_counter() - started)

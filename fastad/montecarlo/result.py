@@ -115,6 +115,11 @@ class MonteCarloResult:
         run, estimates, checkpoint = runfile.from_bytes(Path(path).read_bytes())
         return cls(**estimates.structures(), **run, _estimates=estimates, _checkpoint=checkpoint)
 
+    @property
+    def estimates(self) -> Estimates:
+        """The numbers as flat arrays, with their layouts."""
+        return self._estimates
+
     def finished(self, warnings: list[str], seconds: float) -> MonteCarloResult:
         """Return the result with what was found out last."""
         return dataclasses.replace(self, warnings=(*self.warnings, *warnings), seconds=seconds)

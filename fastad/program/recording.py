@@ -126,6 +126,23 @@ class Recording:
         failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
         return Point(values, picked, partial0, partial1, failed)
 
+    def evaluate_forced(self, vector: Vector, row: int, force: Callable[[Recording, int, Vector], float]) -> Point:
+        """Evaluate one point where a row has another value, given the recording, the row and the values up to it."""
+        values = np.empty(self.opcode.size)
+        values[: self.n_inputs] = vector
+        partial0, partial1, picked = np.empty_like(values), np.empty_like(values), self.arg1.copy()
+        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
+        tables = (self.table_starts, self.table_rows, self.table_values, self._used)
+        kernels.replay_point(*columns, self._all_rows[: row + 1], tables, values, partial0, partial1, picked)
+        values[row] = force(self, row, values)
+        after = self._all_rows[row + 1 :]
+        failed = kernels.replay_point(*columns, after, tables, values, partial0, partial1, picked)
+        return Point(values, picked, partial0, partial1, failed)
+
+    def slopes(self, point: Point, rows: NDArray[np.int32], seeds: Vector, inputs: NDArray[np.int64]) -> Vector:
+        """Derivatives of a combination of rows by the inputs listed."""
+        return sweep.adjoints((self.arg0, point.arg1, point.partial0, point.partial1), rows, seeds, inputs)
+
     def output_values(self, values: Vector) -> Vector:
         """Outputs among the values of all rows."""
         outputs = self.output_constants.copy()

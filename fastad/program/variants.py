@@ -108,6 +108,11 @@ class Trie:
         """Record f at these inputs as the root."""
         return cls(f, inputs, to_args, max_variants, Variant(Recording.record(f, inputs, vector, to_args)))
 
+    def record_again(self, vector: Vector) -> Recording:
+        """Run f once more at these inputs, for whoever watches; the recording does not join the variants."""
+        assert self._f is not None
+        return Recording.record(self._f, self._inputs, vector, self._to_args)
+
     def variants(self) -> list[Variant]:
         """All variants, each before those below it."""
         return list(self.root.walk())

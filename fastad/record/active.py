@@ -238,6 +238,7 @@ def {name}(self, other):
 
 _SYMBOLS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!="}
 _NAMESPACE = {
+    "__name__": __name__,
     "Active": Active,
     "Condition": Condition,
     "new": object.__new__,

@@ -17,6 +17,11 @@ from .tape import Tape
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
 
 
+def current_tape() -> Tape | None:
+    """Return the tape that a transform records on in this context."""
+    return _current.get()
+
+
 def refuse_nesting() -> None:
     """Raise NestingError inside a function that is being recorded."""
     if _current.get() is not None:
