@@ -18,7 +18,8 @@ from ..kernels import philox
 from ..kernels.batch import locate_draw
 from ..packing import Packing, Vector
 from ..program.batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
-from ..program.plan import Plan, build
+from ..program.build import build
+from ..program.plan import Plan
 from ..program.recording import Recording
 from ..program.variants import Trie, variant_table
 from ..structure import Spec, is_result

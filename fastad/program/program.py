@@ -16,8 +16,9 @@ from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from .build import build
 from .files import from_bytes, to_bytes
-from .plan import Plan, build
+from .plan import Plan
 from .recording import Point, Recording
 from .variants import Branch, Trie, VariantInfo, variant_table
 
