@@ -36,7 +36,7 @@ Values and partials by opcode. ``value`` and ``partials`` are for one point. ``v
 
 from __future__ import annotations
 
-from ._jit import jit
+from ._jit import jit, jit_inlined
 from ._simd import {primitives}
 from .sweeps import masked_fma
 from .vmath import {functions}
@@ -62,7 +62,7 @@ def partials(op, x, y, v, c):
 
 _VALUE_ROW = '''
 
-@jit
+@jit_inlined
 def value_row{family}(op, a, a_step, b, b_step, c, c_step, out, vectors):
     """Values of one row for ``8 * vectors`` scenarios.{note}"""
 {branches}
@@ -70,7 +70,7 @@ def value_row{family}(op, a, a_step, b, b_step, c, c_step, out, vectors):
 
 _ADJOINT_ROW = '''
 
-@jit
+@jit_inlined
 def adjoint_row{family}{suffix}(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):

@@ -20,6 +20,7 @@ import numpy as np
 from ..ops import OPCODE, OPS
 from ._jit import announced, jit
 from ._simd import address, lane_bits, load, peek, poke, store
+from .gather import gather
 from .lookup import find_cell, find_element
 from .philox import NORMALS, UNIFORMS, normals_group, numbers_at, uniforms_group
 from .replay import (
@@ -88,24 +89,6 @@ def _draw(random, scenarios, group, count, n, workspace):
             paths[lane], signs[lane] = locate_draw(scenario, n, antithetic)
         numbers_at(key, NORMALS, paths, signs, normal_slots, workspace)
         numbers_at(key, UNIFORMS, paths, signs, uniform_slots, workspace)
-
-
-@jit
-def _gather(gathered, scenarios, group, count, workspace):
-    """Copy the inputs that vary: array i fills slots[starts[i]:starts[i+1]] from rows of doubles."""
-    sources, strides, starts, slots = gathered
-    for i in range(sources.size):
-        columns = starts[i + 1] - starts[i]
-        for tile in range(0, columns, 8):  # 8 doubles are one cache line of the scenario's row
-            width = min(8, columns - tile)
-            for lane in range(GROUP):
-                position = group * GROUP + min(lane, count - 1)
-                scenario = scenarios[position] if scenarios.size else position
-                row = scenario * strides[i] + tile
-                for j in range(width):
-                    slot = slots[starts[i] + tile + j]
-                    if slot >= 0:
-                        workspace[slot, lane] = peek(sources[i], row + j)
 
 
 @jit
@@ -362,7 +345,7 @@ def run_groups(
     for group in range(first_group, stop_group):
         count = min(GROUP, size - group * GROUP)
         base = group * GROUP - first_position
-        _gather(gathered, scenarios, group, count, workspace)
+        gather(gathered, scenarios, group, count, workspace)
         _draw(random, scenarios, group, count, n, workspace)
         guard_failed[:] = all_failed
         _values(op, out, a, b, c, special, tables, addresses[0], addresses[1], guard_failed)
