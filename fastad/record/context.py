@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import NestingError, TapeError
 from ..packing import Packing
 from ..structure import Spec, flatten, is_active, is_result, leaf_shapes
+from .condition import refuse_condition
 from .tape import Tape
 
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
@@ -73,6 +74,7 @@ class Outputs:
 
 def _reject_static(spec: Spec) -> None:
     for static in spec.statics():
+        refuse_condition(static, "the function returned Condition")
         kind = type(static).__name__
         raise TypeError(f"the function returned {static!r} ({kind}); return a number, an array, or a structure of them")
 
