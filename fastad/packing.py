@@ -16,12 +16,9 @@ Vector = NDArray[np.float64]
 
 def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
     """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
-    error = TypeError(f"argnums={argnums!r}: expected a position, or several; arguments follow, as in fad.grad(f)(x)")
-    if not isinstance(argnums, int | Sequence) or isinstance(argnums, str):
-        raise error
-    wanted = [argnums] if isinstance(argnums, int) else list(argnums)
-    if not all(isinstance(number, int) for number in wanted):
-        raise error
+    wanted = [argnums] if isinstance(argnums, int) else argnums
+    if not isinstance(wanted, Sequence) or not all(isinstance(number, int) for number in wanted):
+        raise TypeError(f"argnums={argnums!r}: expected a position, or several; arguments follow, as in fad.grad(f)(x)")
     if any(not -n_args <= number < n_args for number in wanted):
         raise ShapeError(
             f"argnums={argnums}: the function has {n_args} argument{'s' if n_args != 1 else ''} here; "
@@ -71,8 +68,8 @@ class Packing:
         """Return the numbers of a structure of this layout; raise ShapeError for another one."""
         leaves, spec = flatten_like(self.spec, structure, is_leaf)
         other, vector = Packing(spec, leaf_shapes(leaves)), pack(leaves)
-        spec.refuse_foreign("argument")
         if other.spec.key() != self.spec.key() or other.shapes != self.shapes:
+            spec.refuse_foreign("argument")
             raise ShapeError(f"expected a structure like {self.describe()}, got {other.describe()}")
         return vector
 

@@ -489,6 +489,7 @@ MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
         lambda: fad.Tape().input(np.ma.masked),
         lambda: fad.exp(MASKED),
         lambda: fad.array(MASKED),
+        lambda: fad.jacobian(lambda x: (x, MASKED))(1.0),
     ],
     ids=[
         "inputs",
@@ -502,6 +503,7 @@ MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
         "input",
         "exp",
         "array",
+        "result",
     ],
 )
 def test_masked_arrays_are_refused(use):

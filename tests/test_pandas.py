@@ -77,6 +77,12 @@ def test_arguments(x):
     refused(x, fad.jvp, lambda v: v, (np.ones(2),), (x,))
 
 
+@labelled
+def test_results(x):
+    for use in (fad.grad, fad.jacobian, lambda f: lambda y: fad.record(f, y)):
+        refused(x, use(lambda y: {"a": y, "b": x}), 1.0)
+
+
 def test_the_ways_out():
     assert fad.grad(total)(SERIES.to_numpy()).tolist() == [2.0, 4.0, 6.0]
     assert fad.grad(lambda p: p["a"] * p["c"])(SERIES.to_dict()) == {"a": 3.0, "b": 0.0, "c": 1.0}

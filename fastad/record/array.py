@@ -314,8 +314,10 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 
 
 def _supported(other: Any) -> bool:
+    if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
+        return True
     refuse_foreign(other, "operand")
-    return isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int)
+    return False
 
 
 def _operator(code: int, reflected: bool = False) -> Any:

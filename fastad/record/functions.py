@@ -193,20 +193,17 @@ def _round(x: Any, decimals: int | None = None) -> Any:
 
     Numbers too large to have that many decimals come back unchanged, also where NumPy's product overflows.
     """
-    rint = FUNCTIONS["rint"]
-    if decimals is None or operator.index(decimals) == 0:
+    rint, unchanged = FUNCTIONS["rint"], FUNCTIONS["stop_gradient"]
+    places = 0 if decimals is None else operator.index(decimals)
+    if places == 0:
         return rint(x)
-    places = operator.index(decimals)
-    whole = FUNCTIONS["stop_gradient"](x)
-    if places > 308:
-        return whole
-    if places < -308:
-        return whole * 0.0
+    if abs(places) > 308:  # beyond the powers of ten that a float can hold
+        return unchanged(x) if places > 0 else unchanged(x) * 0.0
     power = 10.0 ** abs(places)
     if places < 0:
         return rint(x / power) * power
     scaled = x * power
-    return where(abs(scaled) < 2.0**52, rint(scaled) / power, whole)
+    return where(abs(scaled) < 2.0**52, rint(scaled) / power, unchanged(x))
 
 
 def _divmod(x: Any, y: Any) -> Any:
