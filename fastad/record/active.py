@@ -23,10 +23,8 @@ from .dispatch import array_function, array_ufunc, no_array
 from .operators import Operators
 from .storage import Storage
 
-_NO_FLOAT = (
-    "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it; for fmean write "
-    "sum(v) / len(v), for a float array of results fad.zeros(n, like=a)"
-)
+_NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+_MEAN = "; a mean of actives is sum(v) / len(v)"
 _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
 
@@ -95,7 +93,8 @@ class Active(Operators):
     # -------------------- what a float has and an Active refuses --------------------
 
     def __float__(self) -> float:
-        raise TypeError(_NO_FLOAT)
+        in_fmean = sys._getframe(1).f_globals.get("__name__") == "statistics"
+        raise TypeError(_NO_FLOAT + _MEAN if in_fmean else _NO_FLOAT)
 
     def __int__(self) -> int:
         raise TypeError(_NO_FLOAT)
@@ -108,7 +107,7 @@ class Active(Operators):
 
     def as_integer_ratio(self) -> tuple[int, int]:
         """Refuse to be exact, which is what statistics.mean asks for."""
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(_NO_FLOAT + _MEAN)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise no_array(_NO_ARRAY)
