@@ -156,6 +156,7 @@ class Program:
     def _trie_for(self, packing: Packing, vector: Vector) -> Trie:
         key = (packing.spec.key(), tuple(packing.shapes))
         if key not in self._tries:
+            packing.spec.refuse_foreign("argument")
             if self._f is None:
                 known = ", ".join(trie.root.recording.inputs.describe() for trie in self._tries.values())
                 raise StaticArgumentError(
@@ -377,19 +378,25 @@ class _BatchArguments:
             leaves, spec = flatten(arg, is_result)
             refuse_actives(leaves)
             if varies:
+                spec.refuse_foreign(f"argument {number}")
                 if any(isinstance(static, np.ndarray) for static in spec.statics()):
                     raise TypeError(
                         f"argument {number}: an array of bools or objects is static, it cannot vary by scenario"
                     )
                 leaves = [real_array(leaf, f"argument {number}", copy=False) for leaf in leaves]
                 if any(leaf.ndim == 0 for leaf in leaves) or not leaves:
-                    raise ShapeError(f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes=None")
+                    raise ShapeError(
+                        f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes with None for the "
+                        "arguments that are the same in all scenarios, as axes=(0, None)"
+                    )
                 lengths |= {leaf.shape[0] for leaf in leaves}
                 self._arrays += leaves
             self._parts.append((arg, (leaves, spec) if varies else None))
         if len(lengths) != 1:
             raise ShapeError(
-                f"scenario axes of different lengths: {sorted(lengths)}" if lengths else "no scenario axis"
+                f"scenario axes of different lengths: {sorted(lengths)}"
+                if lengths
+                else "no scenario axis: at least one argument needs axis 0"
             )
         self.n = lengths.pop()
         if self.n == 0:
