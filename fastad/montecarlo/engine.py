@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..packing import Vector
 from ..program.batch import Call, Output, Runner, Scratch, check
-from ..program.plan import Plan, build
+from ..program.build import build
+from ..program.plan import Plan
 from ..program.recording import Recording
 from ..program.variants import Trie
 from .control import Control

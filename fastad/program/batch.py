@@ -168,12 +168,19 @@ class _Bound:
             np.empty((positions if self.per_lane else stop - first, *plan.outputs[2].shape)),
             np.empty(positions, np.int32),
         )
-        results = (first * GROUP, output.values, output.gradient, output.failed, self.per_lane)
-        kernels.run_groups(
-            self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
-            plan.special,
-        )  # fmt: skip
+        has_nan = np.zeros(stop - first, np.bool_)
+        results = (first * GROUP, output.values, output.gradient, output.failed, has_nan, self.per_lane)
+
+        def run(first: int, stop: int, masked: bool | None) -> None:
+            kernels.run_groups(
+                self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
+                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+                plan.special, masked,
+            )  # fmt: skip
+
+        run(first, stop, None)
+        for group in first + np.flatnonzero(has_nan):  # a NaN never disappears on its way: the others needed no mask
+            run(int(group), int(group) + 1, True)
         return output
 
 

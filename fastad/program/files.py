@@ -139,7 +139,9 @@ def from_bytes(
     except ProgramFormatError:
         raise
     except _DAMAGE as error:
-        raise ProgramFormatError(f"not a readable Program file: {type(error).__name__}: {error}") from error
+        raise ProgramFormatError(
+            f"not a readable Program file ({type(error).__name__}): fad.load reads what program.save wrote"
+        ) from error
 
 
 def _check(condition: Any, message: str) -> None:

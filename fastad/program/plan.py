@@ -3,7 +3,8 @@
 A plan depends on which inputs vary from scenario to scenario and which are differentiated, not on their
 values. Its passes, in order: rows that no output or guard needs are dropped; rows that no varying input
 reaches are *uniform*, computed once per call, and their adjoints swept once per group of scenarios; equal
-passive operands share one vector; each output gets a reverse pass over its own cone.
+passive operands share one vector; each output gets a reverse pass over its own cone. Every value and every
+adjoint has a slot of its own here; ``build.py`` runs the passes that come after.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class _Stream(NamedTuple):
     zeroed: Index
 
 
-def build(
+def draft(
     recording: Recording,
     varying_inputs: NDArray[np.bool_],
     wrt: NDArray[np.bool_],

@@ -89,8 +89,8 @@ class Recording:
         self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
         self.sites = sites
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
-        self._used = np.full(self.opcode.size, -1, np.int32)
-        self._used[self.table_users] = self.table_used
+        self.table_of_row = np.full(self.opcode.size, -1, np.int32)
+        self.table_of_row[self.table_users] = self.table_used
 
     @classmethod
     def record(cls, f: Callable[..., Any], inputs: Packing, vector: Vector, to_args: Callable[[Any], Any]) -> Recording:
@@ -112,7 +112,7 @@ class Recording:
     @property
     def pass_tables(self) -> tuple[NDArray[np.int32], ...]:
         """Tables as the passes read them: starts, element rows, table of each row."""
-        return self.table_starts, self.table_rows, self._used
+        return self.table_starts, self.table_rows, self.table_of_row
 
     def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> Point:
         """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
@@ -121,7 +121,7 @@ class Recording:
         partial0, partial1 = np.zeros_like(values), np.zeros_like(values)
         columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
         chosen = self._all_rows if rows is None else rows
-        tables = (self.table_starts, self.table_rows, self.table_values, self._used)
+        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
         picked = self.arg1.copy() if self.table_users.size else self.arg1
         failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
         return Point(values, picked, partial0, partial1, failed)
@@ -132,7 +132,7 @@ class Recording:
         values[: self.n_inputs] = vector
         partial0, partial1, picked = np.empty_like(values), np.empty_like(values), self.arg1.copy()
         columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
-        tables = (self.table_starts, self.table_rows, self.table_values, self._used)
+        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
         kernels.replay_point(*columns, self._all_rows[: row + 1], tables, values, partial0, partial1, picked)
         values[row] = force(self, row, values)
         after = self._all_rows[row + 1 :]

@@ -196,7 +196,7 @@ def _check_purity(parent: Recording, child: Recording, guard: int) -> None:
         row = int(parent.arg0[row])  # the comparison with the frozen number, which is another one now
     if same:
         same = np.array_equal(parent.opcode[:row], child.opcode[:row]) and np.array_equal(
-            parent._used[:row], child._used[:row]
+            parent.table_of_row[:row], child.table_of_row[:row]
         )
     fixed = (parent.opcode[:row] != _TAKE)[parent.n_inputs :]  # a TAKE row picks another element each time
     for arg, passive in (("arg0", "partial0"), ("arg1", "partial1")):
