@@ -19,6 +19,7 @@ LAYERS = [
     {"montecarlo"},
     {"smooth"},
     {"__init__"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]
