@@ -22,7 +22,7 @@ from .dispatch import array_function, array_ufunc
 from .operators import Operators
 from .storage import Storage
 
-_NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
 _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
 
@@ -91,16 +91,16 @@ class Active(Operators):
     # -------------------- what a float has and an Active refuses --------------------
 
     def __float__(self) -> float:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __int__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __index__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __complex__(self) -> complex:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError(_NO_ARRAY)
@@ -166,7 +166,7 @@ def {name}(self, other):
             raise two_tapes(tape, other.tape)
         j = other._row
         if row >= tape._limit or not i < row > j:
-            tape._check(i, j)
+            row = tape._check(i, j)
         x = self._value
         y = other._value
         active._value = value = {value}
@@ -176,7 +176,7 @@ def {name}(self, other):
         if y is NotImplemented:
             return NotImplemented
         if row >= tape._limit or i >= row:
-            tape._check(i, -1.0)
+            row = tape._check(i, -1.0)
         x = self._value
         active._value = value = {value}
         tape._stage += ({code}, i, -1.0, y, value)
@@ -195,7 +195,7 @@ def {name}(self, other):
     if x is NotImplemented:
         return NotImplemented
     if row >= tape._limit or j >= row:
-        tape._check(j, -1.0)
+        row = tape._check(j, -1.0)
     y = self._value
     active = new(Active)
     active._value = value = {value}
@@ -212,7 +212,7 @@ def {name}(self):
     row = tape._next
     i = self._row
     if row >= tape._limit or i >= row:
-        tape._check(i, -1.0)
+        row = tape._check(i, -1.0)
     x = self._value
     active = new(Active)
     active._value = value = {value}

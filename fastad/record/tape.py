@@ -13,6 +13,7 @@ from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
+from .condition import Condition
 from .storage import Storage
 
 _INPUT = OPCODE["input"]
@@ -65,6 +66,14 @@ class Tape(Storage):
         names = [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
         self._input_names.extend(names)
         return ActiveArray(array, index.reshape(array.shape), self)
+
+    # -------------------- results of compiled code --------------------
+
+    def _active(self, value: float, row: int) -> Active:
+        return Active._make(value, row, self)
+
+    def _condition(self, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> Condition:
+        return Condition(self, code, arg0, arg1, passive, outcome)
 
     # -------------------- sweeps --------------------
 

@@ -1,0 +1,118 @@
+"""Rules of the op table as LLVM instructions, for any arithmetic.
+
+``evaluate`` walks the text of a rule and hands every step to an arithmetic: doubles here, duals in ``duals.py``. The
+functions of doubles are the scalar kernels that replay and Python recording call, hence the same bits.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+
+from ..kernels import vmath
+from ..ops import BY_NAME
+
+DOUBLE = ir.DoubleType()
+_BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+_INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "neg": "fneg"}
+_SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "rint": "rint", "copysign": "copysign"}
+
+
+@lru_cache(maxsize=None)
+def _parsed(rule: str) -> ast.expr:
+    return ast.parse(rule, mode="eval").body
+
+
+def evaluate(rule: str, names: Mapping[str, Any], arithmetic: Any) -> Any:
+    """Emit a rule of the table; ``names`` holds the operands as values of the arithmetic."""
+    return _emit(_parsed(rule), names, arithmetic)
+
+
+def _emit(node: ast.expr, names: Mapping[str, Any], arithmetic: Any) -> Any:
+    if isinstance(node, ast.Name):
+        return names[node.id]
+    if isinstance(node, ast.Constant):
+        return arithmetic.constant(node.value)
+    if isinstance(node, ast.UnaryOp):
+        return arithmetic.apply("neg", _emit(node.operand, names, arithmetic))
+    if isinstance(node, ast.Compare):
+        operands = (_emit(side, names, arithmetic) for side in (node.left, node.comparators[0]))
+        return arithmetic.compare(_SYMBOLS[type(node.ops[0])], *operands)
+    if isinstance(node, ast.BinOp):
+        x, y = (_emit(side, names, arithmetic) for side in (node.left, node.right))
+        if isinstance(node.op, ast.BitAnd):
+            return arithmetic.builder.and_(x, y)
+        if isinstance(node.op, ast.BitOr):
+            return arithmetic.builder.or_(x, y)
+        return arithmetic.apply(_BINARY[type(node.op)], x, y)
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.func, ast.Name)
+    operands = [_emit(argument, names, arithmetic) for argument in node.args]
+    if node.func.id == "where":
+        return arithmetic.builder.select(*operands)
+    return arithmetic.apply(node.func.id, *operands)
+
+
+class Floats:
+    """Arithmetic of doubles: one instruction, or one scalar kernel."""
+
+    type = types.float64
+
+    def __init__(self, context: Any, builder: ir.IRBuilder) -> None:
+        self.context = context
+        self.builder = builder
+
+    def constant(self, number: float) -> ir.Value:
+        """Return a number as a constant."""
+        return ir.Constant(DOUBLE, number)
+
+    def convert(self, numba_type: types.Type, value: ir.Value) -> ir.Value:
+        """Return a real number of any type as a double."""
+        return self.context.cast(self.builder, value, types.unliteral(numba_type), types.float64)
+
+    def pack(self, value: ir.Value) -> ir.Value:
+        """Return an operand as numba holds it."""
+        return value
+
+    def any_power(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        """Power with an exponent known at run time: products where it is small and whole."""
+        return self.call(whole_or_general_power, x, y)
+
+    def primal(self, value: ir.Value) -> ir.Value:
+        """Return the double that comparisons look at."""
+        return value
+
+    def apply(self, name: str, *operands: ir.Value) -> ir.Value:
+        """Value of an operation of the table, or of a function that its rules call."""
+        if name in _INSTRUCTIONS:
+            return getattr(self.builder, _INSTRUCTIONS[name])(*operands)
+        if name in _INTRINSICS:
+            return self._intrinsic(_INTRINSICS[name], operands)
+        rule = BY_NAME[name].value
+        if isinstance(_parsed(rule), ast.Call) and rule.startswith(f"{name}("):
+            return self.call(getattr(vmath, name), *operands)
+        return evaluate(rule, dict(zip("xy", operands)), self)
+
+    def compare(self, symbol: str, x: ir.Value, y: ir.Value) -> ir.Value:
+        """Compare two doubles as IEEE does: only ``!=`` holds for a NaN."""
+        family = self.builder.fcmp_unordered if symbol == "!=" else self.builder.fcmp_ordered
+        return family(symbol, x, y)
+
+    def call(self, kernel: Any, *operands: ir.Value) -> ir.Value:
+        """Call a jitted kernel of doubles; LLVM inlines the short ones."""
+        function = self.context.typing_context.resolve_value_type(kernel)
+        signature = function.get_call_type(self.context.typing_context, (types.float64,) * len(operands), {})
+        implementation = self.context.get_function(function, signature)
+        self.context.add_linking_libs(getattr(implementation, "libs", ()))
+        return implementation(self.builder, operands)
+
+    def _intrinsic(self, name: str, operands: tuple[ir.Value, ...]) -> ir.Value:
+        function_type = ir.FunctionType(DOUBLE, [DOUBLE] * len(operands))
+        function = cgutils.get_or_insert_function(self.builder.module, function_type, f"llvm.{name}.f64")
+        return self.builder.call(function, operands)
