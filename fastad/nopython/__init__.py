@@ -5,6 +5,6 @@ columns of a tape, ``actives`` is the arithmetic of actives made of these two; `
 ``arrays`` register what user code may call, by loops over the table. Nothing is compiled before it is used.
 """
 
-from . import boxing, functions
+from . import arrays, boxing, builtins, functions, powers
 
-__all__ = ["boxing", "functions"]
+__all__ = ["arrays", "boxing", "builtins", "functions", "powers"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +11,6 @@ from numba.core import types
 
 from ..ops import BY_NAME, OPCODE
 from ..record import header
-from ..record.active import is_whole, whole_power
 from .kinds import ACTIVE, CONDITION
 from .rows import DOUBLE, INT8, INT32, INT64, has_flag, push, push_guard, same_tape
 from .rules import Floats, evaluate
@@ -173,7 +173,7 @@ class Actives:
 
         def stopped() -> Sequence[ir.Value]:  # a row has room for one passive operand
             none = (_PASSIVE_ROW, _PASSIVE_ROW)
-            return [push(self.context, builder, tape, OPCODE["stop_gradient"], none, (x.value, _ZERO), x.value)]
+            return [push(self.context, builder, tape, OPCODE["stop_gradient"], none, (x.value, x.value), x.value)]
 
         first = Number(x.value, merged(builder, both_passive, stopped, [x.row])[0], tape)
         outcome = builder.uitofp(condition.outcome, DOUBLE)
@@ -181,6 +181,14 @@ class Actives:
         other = builder.fsub(ir.Constant(DOUBLE, 1.0), outcome)
         cells = (self._cell(first, outcome), self._cell(y, other))
         return push(self.context, builder, tape, OPCODE["where"], (first.row, y.row), cells, value)
+
+    def select(self, condition: ir.Value, x: Number, y: Number) -> Number:
+        """Choose by a plain boolean."""
+        return Number(*(self.builder.select(condition, a, b) for a, b in zip(x, y)))
+
+    def plain_number(self, x: Number) -> ir.Value:
+        """Value of a passive number, NaN for an active one."""
+        return self.builder.select(self._is_active(x), self._floats.constant(math.nan), x.value)
 
     # -------------------- conditions --------------------
 
@@ -279,26 +287,3 @@ class Actives:
 
     def _has_tape(self, condition: Comparison) -> ir.Value:
         return self.builder.icmp_unsigned("!=", condition.tape, _NO_TAPE)
-
-
-class _Factor:
-    """A number that multiplies, for ``whole_power``."""
-
-    def __init__(self, arithmetic: Any, number: Any) -> None:
-        self._arithmetic = arithmetic
-        self.number = number
-
-    def __mul__(self, other: _Factor) -> _Factor:
-        return _Factor(self._arithmetic, self._arithmetic.apply("mul", self.number, other.number))
-
-    def square(self) -> _Factor:
-        """x * x."""
-        return _Factor(self._arithmetic, self._arithmetic.apply("square", self.number))
-
-
-def power(arithmetic: Any, x: Any, exponent: float) -> Any:
-    """Power with an exponent known at compile time: products where it is small and whole."""
-    if not is_whole(exponent):
-        return arithmetic.apply("pow", x, arithmetic.constant(float(exponent)))
-    product = whole_power(_Factor(arithmetic, x), abs(int(exponent)), _Factor.square).number
-    return product if exponent > 0 else arithmetic.apply("reciprocal", product)

@@ -21,7 +21,7 @@ from numba.extending import lower_builtin
 from ..ops import OPS, Op
 from ..record import functions as public
 from ..record.active import NO_FLOAT
-from .actives import Actives, power
+from .actives import Actives
 from .kinds import ACTIVE, CONDITION, is_real
 from .rows import site_of_call
 from .rules import Floats
@@ -62,6 +62,7 @@ def register(function: Any, key: str, typing: Typing, *, literal: bool = False) 
 
     class _Template(AbstractTemplate):
         key = function
+        metadata = {"target": "cpu"}  # asked before numba's own, which are for any target  # noqa: RUF012
         prefer_literal = literal
 
         def generic(self, args: tuple[types.Type, ...], kws: dict[str, Any]) -> Any:
@@ -88,11 +89,11 @@ def lowering(key: str) -> Callable[[Any], Any]:
     return decorate
 
 
-def _converted(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> list[Any]:
+def converted(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> list[Any]:
     return [arithmetic.convert(t, v) for t, v in zip(operands, values, strict=True)]
 
 
-def _active_only(typing: Typing) -> Typing:
+def active_only(typing: Typing) -> Typing:
     """The rule for functions that numba knows for floats."""
     return lambda args: None if (result := typing(args)) == types.float64 else result
 
@@ -100,14 +101,14 @@ def _active_only(typing: Typing) -> Typing:
 # -------------------- operations of the table --------------------
 
 
-def _numbers(arity: int) -> Typing:
+def numbers(arity: int) -> Typing:
     return lambda args: result_type(args) if len(args) == arity else None
 
 
 def _lower_operation(op: Op) -> None:
     @lowering(op.name)
     def lower(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
-        return arithmetic.apply(op.name, *_converted(arithmetic, operands, values))
+        return arithmetic.apply(op.name, *converted(arithmetic, operands, values))
 
 
 def _foreign_names(op: Op) -> list[Any]:
@@ -127,27 +128,16 @@ def _register_operations() -> None:
         if op.kind != "smooth":
             continue
         literal = op.name == "pow"  # a small whole exponent makes products, if it is known
-        register(public.FUNCTIONS[op.name], op.name, _numbers(op.arity), literal=literal)
+        register(public.FUNCTIONS[op.name], op.name, numbers(op.arity), literal=literal)
         for function in _foreign_names(op):
-            register(function, op.name, _active_only(_numbers(op.arity)), literal=literal)
+            register(function, op.name, active_only(numbers(op.arity)), literal=literal)
         if op.name != "pow":
             _lower_operation(op)
-    register(abs, "abs", _active_only(_numbers(1)))
-    register(pow, "pow", _active_only(_numbers(2)), literal=True)
+    register(abs, "abs", active_only(numbers(1)))
+    register(pow, "pow", active_only(numbers(2)), literal=True)
 
 
 _register_operations()
-
-
-@lowering("pow")
-def _lower_power(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
-    base = arithmetic.convert(operands[0], values[0])
-    exponent = operands[1]
-    if isinstance(exponent, types.Literal):
-        return power(arithmetic, base, exponent.literal_value)
-    if isinstance(exponent, types.Omitted):  # how numba hands over a constant that is no whole number
-        return power(arithmetic, base, exponent.value)
-    return arithmetic.any_power(base, arithmetic.convert(exponent, values[1]))
 
 
 # -------------------- comparisons and conditions --------------------
@@ -165,14 +155,14 @@ def _lower_comparison(op: Op) -> None:
     @lower_builtin(f"fastad.{op.name}", types.VarArg(types.Any))
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         arithmetic = Actives(context, builder)
-        return arithmetic.pack_condition(arithmetic.compare_as(op.name, *_converted(arithmetic, sig.args, args)))
+        return arithmetic.pack_condition(arithmetic.compare_as(op.name, *converted(arithmetic, sig.args, args)))
 
 
 def _lower_test(op: Op) -> None:
     @lower_builtin(f"fastad.{op.name}", types.VarArg(types.Any))
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         arithmetic = Actives(context, builder)
-        condition = arithmetic.test(op.name, *_converted(arithmetic, sig.args, args))
+        condition = arithmetic.test(op.name, *converted(arithmetic, sig.args, args))
         return arithmetic.pack_condition(condition) if sig.return_type == CONDITION else condition.outcome
 
 

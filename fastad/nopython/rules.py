@@ -80,13 +80,17 @@ class Floats:
         """Return an operand as numba holds it."""
         return value
 
-    def any_power(self, x: ir.Value, y: ir.Value) -> ir.Value:
-        """Power with an exponent known at run time: products where it is small and whole."""
-        return self.call(whole_or_general_power, x, y)
+    def condition(self, numba_type: types.Type, value: ir.Value) -> ir.Value:
+        """Return a plain boolean as the machine's bit."""
+        return self.context.cast(self.builder, value, types.unliteral(numba_type), types.boolean)
 
-    def primal(self, value: ir.Value) -> ir.Value:
-        """Return the double that comparisons look at."""
-        return value
+    def where(self, condition: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
+        """Choose by a plain boolean."""
+        return self.builder.select(condition, x, y)
+
+    def plain_number(self, x: ir.Value) -> ir.Value:
+        """Return the number itself."""
+        return x
 
     def apply(self, name: str, *operands: ir.Value) -> ir.Value:
         """Value of an operation of the table, or of a function that its rules call."""

@@ -291,7 +291,7 @@ for _op in OPS:
 # -------------------- special cases --------------------
 # x ** n is made of products for small whole n: exact to a few roundings, and several times cheaper than pow in a
 # replay. Binary powering: 3 rows for x ** 8.
-_LARGEST_PRODUCT = 32
+LARGEST_PRODUCT = 32
 
 
 def whole_power(x: Any, n: int, square: Any) -> Any:
@@ -308,7 +308,7 @@ def whole_power(x: Any, n: int, square: Any) -> Any:
 
 def is_whole(exponent: Any) -> bool:
     """Whether an exponent makes products."""
-    return type(exponent) in (int, float) and 0 < abs(exponent) <= _LARGEST_PRODUCT and exponent == int(exponent)
+    return type(exponent) in (int, float) and 0 < abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent)
 
 
 def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:

@@ -75,6 +75,9 @@ class Tape(Storage):
     def _condition(self, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> Condition:
         return Condition(self, code, arg0, arg1, passive, outcome)
 
+    def _active_array(self, value: NDArray[np.float64], index: NDArray[np.int32]) -> ActiveArray:
+        return ActiveArray(value, index, self)
+
     # -------------------- sweeps --------------------
 
     def _rows_of(self, leaf: Any, role: str) -> NDArray[np.int32]:

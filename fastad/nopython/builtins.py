@@ -1,0 +1,250 @@
+"""Python's builtins and fastad's choices for actives in compiled code."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.core.typing.templates import AttributeTemplate, signature
+from numba.extending import infer_getattr, lower_builtin, lower_getattr
+
+from ..record import functions as public
+from .actives import Actives
+from .functions import active_only, arithmetic_of, converted, lowering, register, result_type
+from .kinds import ACTIVE, CONDITION, ActiveType, is_real
+from .rows import site_of_call
+
+# -------------------- max, min: comparisons that decide, as in Python --------------------
+
+
+def _extremum(args: tuple[types.Type, ...]) -> types.Type | None:
+    if len(args) == 1 and isinstance(args[0], types.BaseTuple):
+        args = tuple(args[0])
+    if len(args) == 1 and isinstance(args[0], types.List):
+        return ACTIVE if args[0].dtype == ACTIVE else None
+    return ACTIVE if len(args) > 1 and result_type(args) == ACTIVE else None
+
+
+def _lower_extremum(name: str, comparison: str) -> None:
+    @lower_builtin(f"fastad.{name}", types.VarArg(types.Any))
+    def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        site = site_of_call(builder, name)
+        operands, values = sig.args, args
+        if isinstance(operands[0], types.List):
+            helper = signature(ACTIVE, operands[0], types.int64, types.boolean)
+            is_max = cgutils.bool_t(name == "max")
+            return context.compile_internal(builder, _extremum_of_list, helper, (args[0], site, is_max))
+        if isinstance(operands[0], types.BaseTuple):
+            operands, values = tuple(operands[0]), cgutils.unpack_tuple(builder, args[0])
+        arithmetic = Actives(context, builder)
+        best, *others = converted(arithmetic, operands, values)
+        for other in others:
+            beats = arithmetic.truth(arithmetic.compare_as(comparison, other, best), site)
+            best = arithmetic.select(beats, other, best)
+        return arithmetic.pack(best)
+
+
+def _extremum_of_list(numbers: Any, site: int, is_max: bool) -> Any:
+    best = numbers[0]
+    for i in range(1, len(numbers)):
+        if _decide(numbers[i] > best if is_max else numbers[i] < best, site):
+            best = numbers[i]
+    return best
+
+
+for _name, _comparison, _function in (("max", "greater", max), ("min", "less", min)):
+    register(_function, _name, _extremum)
+    _lower_extremum(_name, _comparison)
+
+
+def _decide(condition: Any, site: int) -> bool:
+    """Truth of a condition, with a guard at the given site; in compiled code only."""
+    raise NotImplementedError
+
+
+register(_decide, "decide", lambda args: types.boolean)
+
+
+@lower_builtin("fastad.decide", types.Any, types.int64)
+def _lower_decide(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    arithmetic = Actives(context, builder)
+    return arithmetic.truth(arithmetic.condition(sig.args[0], args[0]), args[1])
+
+
+# -------------------- sorted --------------------
+
+
+def _sorted(args: tuple[types.Type, ...]) -> types.Type | None:
+    items = args[0] if len(args) == 1 else None
+    if isinstance(items, types.List | types.UniTuple) and items.dtype == ACTIVE:
+        return types.List(ACTIVE)
+    return None
+
+
+@lower_builtin("fastad.sorted", types.Any)
+def _lower_sorted(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    helper = signature(sig.return_type, sig.args[0], types.int64)
+    return context.compile_internal(builder, _merge_sort, helper, (args[0], site_of_call(builder)))
+
+
+def _merge_sort(items: Any, site: int) -> Any:
+    """Bottom-up and stable: n log n comparisons, each a guard."""
+    source = list(items)
+    n = len(source)
+    target = source.copy()
+    width = 1
+    while width < n:
+        for low in range(0, n, 2 * width):
+            middle, high = min(low + width, n), min(low + 2 * width, n)
+            i, j = low, middle
+            for k in range(low, high):
+                if i < middle and (j >= high or not _decide(source[j] < source[i], site)):
+                    target[k] = source[i]
+                    i += 1
+                else:
+                    target[k] = source[j]
+                    j += 1
+        source, target = target, source
+        width *= 2
+    return source
+
+
+register(sorted, "sorted", _sorted)
+
+# -------------------- round, divmod --------------------
+
+
+def _rounded(args: tuple[types.Type, ...]) -> types.Type | None:
+    if not args or args[0] != ACTIVE:
+        return None
+    if len(args) == 2 and not isinstance(args[1], types.IntegerLiteral):
+        raise TypingError("round(x, digits) of an active needs digits that are known when the function is compiled")
+    return ACTIVE
+
+
+@lowering("round")
+def _lower_round(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
+    """The rows of ``record.functions._round``."""
+    x = arithmetic.convert(operands[0], values[0])
+    if len(operands) == 1:
+        return arithmetic.apply("rint", x)
+    places = operands[1].literal_value
+    whole = arithmetic.apply("stop_gradient", x)
+    if places > 308:
+        return whole
+    if places < -308:
+        return arithmetic.apply("mul", whole, arithmetic.constant(0.0))
+    scale = arithmetic.constant(10.0**places)
+    scaled = arithmetic.apply("mul", x, scale)
+    size = arithmetic.apply("abs", scaled)
+    has_digits = arithmetic.compare_as("less", size, arithmetic.constant(2.0**52))
+    rounded = arithmetic.apply("div", arithmetic.apply("rint", scaled), scale)
+    return arithmetic.where(has_digits, rounded, whole)
+
+
+register(round, "round", _rounded, literal=True)
+
+
+def _pair(args: tuple[types.Type, ...]) -> types.Type | None:
+    return types.UniTuple(ACTIVE, 2) if len(args) == 2 and result_type(args) == ACTIVE else None
+
+
+@lower_builtin("fastad.divmod", types.Any, types.Any)
+def _lower_divmod(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    arithmetic = arithmetic_of(context, builder, sig.return_type.dtype)
+    x, y = converted(arithmetic, sig.args, args)
+    parts = [arithmetic.pack(arithmetic.apply(name, x, y)) for name in ("floordiv", "mod")]
+    return context.make_tuple(builder, sig.return_type, parts)
+
+
+register(divmod, "divmod", _pair)
+
+# -------------------- where, clip --------------------
+
+
+def _choice(args: tuple[types.Type, ...]) -> types.Type | None:
+    if len(args) != 3 or not (args[0] == CONDITION or isinstance(args[0], types.Boolean)):
+        return None
+    result = result_type(args[1:])
+    return ACTIVE if result is not None and args[0] == CONDITION else result
+
+
+@lowering("where")
+def _lower_where(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
+    x, y = converted(arithmetic, operands[1:], values[1:])
+    return arithmetic.where(arithmetic.condition(operands[0], values[0]), x, y)
+
+
+register(public.where, "where", _choice)
+register(np.where, "where", active_only(_choice))
+
+
+def _clipped(args: tuple[types.Type, ...]) -> types.Type | None:
+    if len(args) != 3:
+        return None
+    return result_type(tuple(t for t in args if not isinstance(t, types.NoneType)))
+
+
+@lowering("clip")
+def _lower_clip(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
+    x = arithmetic.convert(operands[0], values[0])
+    for name, bound, value in zip(("maximum", "minimum"), operands[1:], values[1:]):
+        if not isinstance(bound, types.NoneType):
+            x = arithmetic.apply(name, x, arithmetic.convert(bound, value))
+    return x
+
+
+register(public.clip, "clip", _clipped)
+register(np.clip, "clip", active_only(_clipped))
+
+# -------------------- plain numbers of actives --------------------
+
+
+@infer_getattr
+class _ActiveAttributes(AttributeTemplate):
+    key = ActiveType
+
+    def resolve_value(self, active: types.Type) -> types.Type:
+        return types.float64
+
+    def resolve_index(self, active: types.Type) -> types.Type:
+        return types.int32
+
+
+@lower_getattr(ActiveType, "value")
+def _lower_value(context: Any, builder: ir.IRBuilder, numba_type: types.Type, value: ir.Value) -> ir.Value:
+    arithmetic = Actives(context, builder)
+    return arithmetic.frozen(arithmetic.convert(numba_type, value), site_of_call(builder))
+
+
+@lower_getattr(ActiveType, "index")
+def _lower_index(context: Any, builder: ir.IRBuilder, numba_type: types.Type, value: ir.Value) -> ir.Value:
+    return builder.extract_value(value, 1)
+
+
+@lower_builtin("fastad.value", types.Any)
+def _lower_frozen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    if sig.args[0] == ACTIVE:
+        return _lower_value(context, builder, sig.args[0], args[0])
+    return args[0]
+
+
+def _frozen(args: tuple[types.Type, ...]) -> types.Type | None:
+    if len(args) != 1 or not (args[0] == ACTIVE or is_real(args[0])):
+        return None
+    return types.float64 if args[0] == ACTIVE else args[0]
+
+
+register(public.value, "value", _frozen)
+register(operator.pos, "pos", lambda args: ACTIVE if args == (ACTIVE,) else None)
+
+
+@lower_builtin("fastad.pos", types.Any)
+def _lower_pos(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    return args[0]
+
+
