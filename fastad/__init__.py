@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import errors, nopython
 from .montecarlo.driver import monte_carlo
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record

@@ -15,6 +15,7 @@ LAYERS = [
     {"kernels"},
     {"packing"},
     {"record"},
+    {"nopython"},
     {"program", "transforms"},
     {"montecarlo"},
     {"__init__"},

@@ -168,6 +168,20 @@ def _length(array: Any) -> Any:
     return length
 
 
+@overload(sum)
+def _total(array: Any, start: Any = 0) -> Any:
+    if not isinstance(array, ActiveArrayType):
+        return None
+
+    def total(array: Any, start: Any = 0) -> Any:
+        result = start
+        for item in array:
+            result = result + item
+        return result
+
+    return total
+
+
 @overload_attribute(ActiveArrayType, "shape")
 def _shape(array: Any) -> Any:
     def shape(array: Any) -> Any:

@@ -14,9 +14,19 @@ from numba.extending import infer_getattr, lower_builtin, lower_getattr
 
 from ..record import functions as public
 from .actives import Actives
+from .arrays import ActiveArrayType
 from .functions import active_only, arithmetic_of, converted, lowering, register, result_type
 from .kinds import ACTIVE, CONDITION, ActiveType, is_real
 from .rows import site_of_call
+
+
+
+def is_sequence(numba_type: types.Type) -> bool:
+    """Whether a type is a list or a one-dimensional array of actives."""
+    if isinstance(numba_type, ActiveArrayType):
+        return numba_type.ndim == 1
+    return isinstance(numba_type, types.List) and numba_type.dtype == ACTIVE
+
 
 # -------------------- max, min: comparisons that decide, as in Python --------------------
 
@@ -24,8 +34,8 @@ from .rows import site_of_call
 def _extremum(args: tuple[types.Type, ...]) -> types.Type | None:
     if len(args) == 1 and isinstance(args[0], types.BaseTuple):
         args = tuple(args[0])
-    if len(args) == 1 and isinstance(args[0], types.List):
-        return ACTIVE if args[0].dtype == ACTIVE else None
+    if len(args) == 1 and is_sequence(args[0]):
+        return ACTIVE
     return ACTIVE if len(args) > 1 and result_type(args) == ACTIVE else None
 
 
@@ -34,7 +44,7 @@ def _lower_extremum(name: str, comparison: str) -> None:
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         site = site_of_call(builder, name)
         operands, values = sig.args, args
-        if isinstance(operands[0], types.List):
+        if is_sequence(operands[0]):
             helper = signature(ACTIVE, operands[0], types.int64, types.boolean)
             is_max = cgutils.bool_t(name == "max")
             return context.compile_internal(builder, _extremum_of_list, helper, (args[0], site, is_max))
@@ -80,9 +90,9 @@ def _lower_decide(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> i
 
 def _sorted(args: tuple[types.Type, ...]) -> types.Type | None:
     items = args[0] if len(args) == 1 else None
-    if isinstance(items, types.List | types.UniTuple) and items.dtype == ACTIVE:
-        return types.List(ACTIVE)
-    return None
+    if items is None or not (is_sequence(items) or (isinstance(items, types.UniTuple) and items.dtype == ACTIVE)):
+        return None
+    return types.List(ACTIVE)
 
 
 @lower_builtin("fastad.sorted", types.Any)
