@@ -15,13 +15,14 @@ from numba.extending import typeof_impl
 from ..record.active import Active
 from ..record.array import ActiveArray
 from ..record.condition import Condition
+from ..record.dual import Dual, DualArray
 
 _OURS = __name__.split(".")[0]
 
 
 def install() -> None:
     """Register everything with numba: 0.1 s, and so only when a user's function is compiled or called."""
-    from . import arrays, boxing, builtins, functions, powers  # noqa: F401
+    from . import arrays, boxing, builtins, duals, functions, powers  # noqa: F401
 
 
 class _FirstCompilation(event.Listener):
@@ -44,5 +45,5 @@ def _type_of(value: Any, c: Any) -> types.Type:
     return typeof_impl(value, c)
 
 
-for _class in (Active, ActiveArray, Condition):
+for _class in (Active, ActiveArray, Condition, Dual, DualArray):
     typeof_impl.register(_class)(_type_of)

@@ -13,9 +13,8 @@ from ..ops import BY_NAME, OPCODE
 from ..record import header
 from .kinds import ACTIVE, CONDITION
 from .rows import DOUBLE, INT8, INT32, INT64, has_flag, push, push_guard, same_tape
-from .rules import Floats, evaluate
+from .rules import SYMBOL, Floats, evaluate
 
-_SYMBOL = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
 _MIRRORED = {"less": "greater", "less_equal": "greater_equal", "equal": "equal", "not_equal": "not_equal"}
 _MIRRORED |= {mirrored: name for name, mirrored in _MIRRORED.items()}
 _BOOL = ir.IntType(1)
@@ -195,7 +194,7 @@ class Actives:
     def compare_as(self, name: str, x: Number, y: Number) -> Comparison:
         """Compare as Python does: of a plain number and an active, the active stands first."""
         builder = self.builder
-        outcome = self._floats.compare(_SYMBOL[name], x.value, y.value)
+        outcome = self._floats.compare(SYMBOL[name], x.value, y.value)
         if x.is_plain and y.is_plain:
             return Comparison(outcome)
         self._same_tape(x, y)

@@ -10,22 +10,27 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AttributeTemplate, signature
-from numba.extending import infer_getattr, lower_builtin, lower_getattr
+from numba.extending import infer_getattr, lower_builtin, lower_getattr, make_attribute_wrapper
 
 from ..record import functions as public
 from .actives import Actives
-from .arrays import ActiveArrayType
-from .functions import active_only, arithmetic_of, converted, lowering, register, result_type
-from .kinds import ACTIVE, CONDITION, ActiveType, is_real
+from .arrays import ArrayType
+from .functions import active_only, arithmetic_of, converted, is_ours, lowering, register, result_type
+from .kinds import ACTIVE, CONDITION, ActiveType, DualType, is_real
 from .rows import site_of_call
 
 
 
+def element_type(numba_type: types.Type) -> types.Type:
+    """Type of the elements of a sequence."""
+    return numba_type.dtype if isinstance(numba_type, types.List) else numba_type.element
+
+
 def is_sequence(numba_type: types.Type) -> bool:
-    """Whether a type is a list or a one-dimensional array of actives."""
-    if isinstance(numba_type, ActiveArrayType):
+    """Whether a type is a list or a one-dimensional array of actives or duals."""
+    if isinstance(numba_type, ArrayType):
         return numba_type.ndim == 1
-    return isinstance(numba_type, types.List) and numba_type.dtype == ACTIVE
+    return isinstance(numba_type, types.List) and is_ours(numba_type.dtype)
 
 
 # -------------------- max, min: comparisons that decide, as in Python --------------------
@@ -35,8 +40,8 @@ def _extremum(args: tuple[types.Type, ...]) -> types.Type | None:
     if len(args) == 1 and isinstance(args[0], types.BaseTuple):
         args = tuple(args[0])
     if len(args) == 1 and is_sequence(args[0]):
-        return ACTIVE
-    return ACTIVE if len(args) > 1 and result_type(args) == ACTIVE else None
+        return element_type(args[0])
+    return result_type(args) if len(args) > 1 and any(map(is_ours, args)) else None
 
 
 def _lower_extremum(name: str, comparison: str) -> None:
@@ -45,12 +50,12 @@ def _lower_extremum(name: str, comparison: str) -> None:
         site = site_of_call(builder, name)
         operands, values = sig.args, args
         if is_sequence(operands[0]):
-            helper = signature(ACTIVE, operands[0], types.int64, types.boolean)
+            helper = signature(sig.return_type, operands[0], types.int64, types.boolean)
             is_max = cgutils.bool_t(name == "max")
             return context.compile_internal(builder, _extremum_of_list, helper, (args[0], site, is_max))
         if isinstance(operands[0], types.BaseTuple):
             operands, values = tuple(operands[0]), cgutils.unpack_tuple(builder, args[0])
-        arithmetic = Actives(context, builder)
+        arithmetic = arithmetic_of(context, builder, sig.return_type)
         best, *others = converted(arithmetic, operands, values)
         for other in others:
             beats = arithmetic.truth(arithmetic.compare_as(comparison, other, best), site)
@@ -81,6 +86,8 @@ register(_decide, "decide", lambda args: types.boolean)
 
 @lower_builtin("fastad.decide", types.Any, types.int64)
 def _lower_decide(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    if sig.args[0] != CONDITION:
+        return args[0]
     arithmetic = Actives(context, builder)
     return arithmetic.truth(arithmetic.condition(sig.args[0], args[0]), args[1])
 
@@ -90,9 +97,9 @@ def _lower_decide(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> i
 
 def _sorted(args: tuple[types.Type, ...]) -> types.Type | None:
     items = args[0] if len(args) == 1 else None
-    if items is None or not (is_sequence(items) or (isinstance(items, types.UniTuple) and items.dtype == ACTIVE)):
-        return None
-    return types.List(ACTIVE)
+    if isinstance(items, types.UniTuple) and is_ours(items.dtype):
+        return types.List(items.dtype)
+    return types.List(element_type(items)) if items is not None and is_sequence(items) else None
 
 
 @lower_builtin("fastad.sorted", types.Any)
@@ -129,11 +136,11 @@ register(sorted, "sorted", _sorted)
 
 
 def _rounded(args: tuple[types.Type, ...]) -> types.Type | None:
-    if not args or args[0] != ACTIVE:
+    if not args or not is_ours(args[0]):
         return None
     if len(args) == 2 and not isinstance(args[1], types.IntegerLiteral):
         raise TypingError("round(x, digits) of an active needs digits that are known when the function is compiled")
-    return ACTIVE
+    return args[0]
 
 
 @lowering("round")
@@ -160,7 +167,8 @@ register(round, "round", _rounded, literal=True)
 
 
 def _pair(args: tuple[types.Type, ...]) -> types.Type | None:
-    return types.UniTuple(ACTIVE, 2) if len(args) == 2 and result_type(args) == ACTIVE else None
+    result = result_type(args) if len(args) == 2 and any(map(is_ours, args)) else None
+    return None if result is None else types.UniTuple(result, 2)
 
 
 @lower_builtin("fastad.divmod", types.Any, types.Any)
@@ -225,6 +233,10 @@ class _ActiveAttributes(AttributeTemplate):
         return types.int32
 
 
+make_attribute_wrapper(DualType, "value", "value")
+make_attribute_wrapper(DualType, "tangent", "tangent")
+
+
 @lower_getattr(ActiveType, "value")
 def _lower_value(context: Any, builder: ir.IRBuilder, numba_type: types.Type, value: ir.Value) -> ir.Value:
     arithmetic = Actives(context, builder)
@@ -240,17 +252,20 @@ def _lower_index(context: Any, builder: ir.IRBuilder, numba_type: types.Type, va
 def _lower_frozen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
     if sig.args[0] == ACTIVE:
         return _lower_value(context, builder, sig.args[0], args[0])
+    if isinstance(sig.args[0], DualType):
+        arithmetic = arithmetic_of(context, builder, sig.args[0])
+        return arithmetic.primal(arithmetic.convert(sig.args[0], args[0]))
     return args[0]
 
 
 def _frozen(args: tuple[types.Type, ...]) -> types.Type | None:
-    if len(args) != 1 or not (args[0] == ACTIVE or is_real(args[0])):
+    if len(args) != 1 or not (is_ours(args[0]) or is_real(args[0])):
         return None
-    return types.float64 if args[0] == ACTIVE else args[0]
+    return types.float64 if is_ours(args[0]) else args[0]
 
 
 register(public.value, "value", _frozen)
-register(operator.pos, "pos", lambda args: ACTIVE if args == (ACTIVE,) else None)
+register(operator.pos, "pos", lambda args: args[0] if len(args) == 1 and is_ours(args[0]) else None)
 
 
 @lower_builtin("fastad.pos", types.Any)

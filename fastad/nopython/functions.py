@@ -19,10 +19,12 @@ from numba.core.typing.templates import AbstractTemplate, builtin_registry, sign
 from numba.extending import lower_builtin
 
 from ..ops import OPS, Op
+from ..record import dual
 from ..record import functions as public
 from ..record.active import NO_FLOAT
 from .actives import Actives
-from .kinds import ACTIVE, CONDITION, is_real
+from .duals import arithmetic_of_inner
+from .kinds import ACTIVE, CONDITION, DualType, common_dual, is_real
 from .rows import site_of_call
 from .rules import Floats
 
@@ -44,14 +46,27 @@ Typing = Callable[[tuple[types.Type, ...]], Any]
 
 def arithmetic_of(context: Any, builder: ir.IRBuilder, numba_type: types.Type) -> Any:
     """Return the arithmetic that computes results of a type."""
-    return Actives(context, builder) if numba_type in (ACTIVE, CONDITION) else Floats(context, builder)
+    if numba_type == ACTIVE:
+        return Actives(context, builder)
+    return arithmetic_of_inner(context, builder, numba_type)
+
+
+def is_ours(numba_type: types.Type) -> bool:
+    """Whether a type is one of fastad's numbers."""
+    return numba_type == ACTIVE or isinstance(numba_type, DualType)
 
 
 def result_type(operands: tuple[types.Type, ...]) -> types.Type | None:
-    """Type of a function of numbers; None where an operand is no number."""
+    """Type of a function of numbers; None where an operand is no number, or actives meet duals."""
     if any(t == ACTIVE for t in operands):
         return ACTIVE if all(t == ACTIVE or is_real(t) for t in operands) else None
-    return types.float64 if all(is_real(t) for t in operands) else None
+    return common_dual(operands)
+
+
+def condition_type(operands: tuple[types.Type, ...]) -> types.Type | None:
+    """Type of a comparison: only actives have conditions that can be recorded."""
+    result = result_type(operands)
+    return CONDITION if result == ACTIVE else result and types.boolean
 
 
 def register(function: Any, key: str, typing: Typing, *, literal: bool = False) -> None:
@@ -144,26 +159,23 @@ _register_operations()
 
 
 def _comparison(args: tuple[types.Type, ...]) -> types.Type | None:
-    return CONDITION if len(args) == 2 and result_type(args) == ACTIVE else None
+    return condition_type(args) if len(args) == 2 and any(map(is_ours, args)) else None
 
 
 def _test(args: tuple[types.Type, ...]) -> types.Type | None:
-    return {ACTIVE: CONDITION, types.float64: types.boolean}.get(result_type(args)) if len(args) == 1 else None
+    return condition_type(args) if len(args) == 1 else None
 
 
-def _lower_comparison(op: Op) -> None:
+def _test_of_ours(args: tuple[types.Type, ...]) -> types.Type | None:
+    return _test(args) if any(map(is_ours, args)) else None
+
+
+def _lower_comparison(op: Op, *, unary: bool) -> None:
     @lower_builtin(f"fastad.{op.name}", types.VarArg(types.Any))
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        arithmetic = Actives(context, builder)
-        return arithmetic.pack_condition(arithmetic.compare_as(op.name, *converted(arithmetic, sig.args, args)))
-
-
-def _lower_test(op: Op) -> None:
-    @lower_builtin(f"fastad.{op.name}", types.VarArg(types.Any))
-    def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        arithmetic = Actives(context, builder)
-        condition = arithmetic.test(op.name, *converted(arithmetic, sig.args, args))
-        return arithmetic.pack_condition(condition) if sig.return_type == CONDITION else condition.outcome
+        arithmetic = arithmetic_of(context, builder, result_type(sig.args))
+        compare = arithmetic.test if unary else arithmetic.compare_as
+        return arithmetic.pack_condition(compare(op.name, *converted(arithmetic, sig.args, args)))
 
 
 def _is_condition(args: tuple[types.Type, ...]) -> bool:
@@ -175,12 +187,12 @@ def _register_conditions() -> None:
         if op.name in public.TESTS:
             register(public.TESTS[op.name], op.name, _test)
             for function in _foreign_names(op):
-                register(function, op.name, lambda args: CONDITION if _test(args) == CONDITION else None)
-            _lower_test(op)
+                register(function, op.name, _test_of_ours)
+            _lower_comparison(op, unary=True)
         elif op.dunder and op.kind == "condition":
             for function in _foreign_names(op):
                 register(function, op.name, _comparison)
-            _lower_comparison(op)
+            _lower_comparison(op, unary=False)
     for name, functions in {
         "logical_and": (operator.and_, operator.iand),
         "logical_or": (operator.or_, operator.ior),
@@ -211,30 +223,33 @@ def _lower_invert(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> i
 # -------------------- truth --------------------
 
 
-def truth(arithmetic: Any, numba_type: types.Type, value: ir.Value) -> ir.Value:
-    """Truth of a condition or an active, with a guard at the line being lowered."""
+def _truth_of(context: Any, builder: ir.IRBuilder, numba_type: types.Type, value: ir.Value) -> ir.Value:
+    """Truth of a condition or a number, with a guard at the line being lowered."""
     if numba_type == CONDITION:
+        arithmetic = Actives(context, builder)
         condition = arithmetic.condition(numba_type, value)
     else:
+        arithmetic = arithmetic_of(context, builder, numba_type)
         zero = arithmetic.constant(0.0)
         condition = arithmetic.compare_as("not_equal", arithmetic.convert(numba_type, value), zero)
-    return arithmetic.truth(condition, site_of_call(arithmetic.builder))
+    return arithmetic.truth(condition, site_of_call(builder))
 
 
 def _truth(args: tuple[types.Type, ...]) -> types.Type | None:
-    return types.boolean if args in ((ACTIVE,), (CONDITION,)) else None
+    return types.boolean if len(args) == 1 and (args[0] == CONDITION or is_ours(args[0])) else None
 
 
 @lower_builtin("fastad.bool", types.VarArg(types.Any))
 @lower_builtin(bool, ACTIVE)  # numba types bool(x) by operator.truth, but lowers it by its own name
 @lower_builtin(bool, CONDITION)
+@lower_builtin(bool, DualType)
 def _lower_bool(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-    return truth(Actives(context, builder), sig.args[0], args[0])
+    return _truth_of(context, builder, sig.args[0], args[0])
 
 
 @lower_builtin("fastad.not", types.VarArg(types.Any))
 def _lower_not(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-    return builder.not_(truth(Actives(context, builder), sig.args[0], args[0]))
+    return builder.not_(_truth_of(context, builder, sig.args[0], args[0]))
 
 
 register(operator.truth, "bool", _truth)
@@ -245,8 +260,8 @@ register(operator.not_, "not", _truth)
 
 
 def _refuse(args: tuple[types.Type, ...]) -> None:
-    if ACTIVE in args:
-        raise TypingError(NO_FLOAT)
+    if args and is_ours(args[0]):
+        raise TypingError(NO_FLOAT if args[0] == ACTIVE else dual.NO_FLOAT)
 
 
 for _function in (float, int, complex):

@@ -53,6 +53,38 @@ class ConditionType(types.Type):
         return self if isinstance(other, types.Boolean) else None
 
 
+class DualType(types.Type):
+    """A value and k tangents of one inner type, which is a float or a dual of a lower level."""
+
+    def __init__(self, level: int, k: int, inner: types.Type) -> None:
+        self.level = level
+        self.k = k
+        self.inner = inner
+        super().__init__(f"fastad.Dual.{STAMP}({level}, {k}, {inner})")
+
+    def can_convert_from(self, typingctx: Any, other: types.Type) -> Any:
+        """Numbers of lower levels become constants."""
+        return Conversion.safe if other != self and common_dual((self, other)) == self else None
+
+    def unify(self, typingctx: Any, other: types.Type) -> Any:
+        """A variable that is a float here and a dual there is a dual."""
+        return common_dual((self, other))
+
+
+def common_dual(operands: tuple[types.Type, ...]) -> types.Type | None:
+    """Type of an operation of duals and real numbers; None where there is none."""
+    if not all(isinstance(t, DualType) or is_real(t) for t in operands):
+        return None
+    duals = [t for t in operands if isinstance(t, DualType)]
+    if not duals:
+        return types.float64
+    level = max(t.level for t in duals)
+    directions = {t.k for t in duals if t.level == level}
+    parts = tuple(t.inner if isinstance(t, DualType) and t.level == level else t for t in operands)
+    inner = common_dual(parts)
+    return DualType(level, directions.pop(), inner) if len(directions) == 1 and inner is not None else None
+
+
 def is_real(numba_type: types.Type) -> bool:
     """Whether values of a type are plain real numbers."""
     numba_type = types.unliteral(numba_type)
@@ -68,6 +100,13 @@ class _ActiveModel(models.StructModel):
     def __init__(self, manager: Any, numba_type: ActiveType) -> None:
         members = [("value", types.float64), ("row", types.int32), ("tape", types.int64)]
         super().__init__(manager, numba_type, members)
+
+
+@register_model(DualType)
+class _DualModel(models.StructModel):
+    def __init__(self, manager: Any, numba_type: DualType) -> None:
+        tangents = types.UniTuple(numba_type.inner, numba_type.k)
+        super().__init__(manager, numba_type, [("value", numba_type.inner), ("tangent", tangents)])
 
 
 @register_model(ConditionType)

@@ -12,7 +12,7 @@ from numba.extending import lower_builtin
 from ..record.active import LARGEST_PRODUCT, is_whole, whole_power
 from ..record.functions import FUNCTIONS
 from .functions import arithmetic_of, converted, lowering, numbers, register
-from .kinds import ACTIVE
+from .kinds import ACTIVE, DualType
 
 square, reciprocal = FUNCTIONS["square"], FUNCTIONS["reciprocal"]
 
@@ -39,6 +39,8 @@ def _lower_power(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir
     if isinstance(exponent, types.Literal | types.Omitted):  # a constant; Omitted is how numba hands over floats
         constant = exponent.literal_value if isinstance(exponent, types.Literal) else exponent.value
         return arithmetic.pack(_constant_power(arithmetic, arithmetic.convert(base, args[0]), constant))
+    if isinstance(exponent, DualType):
+        return arithmetic.pack(arithmetic.apply("pow", *converted(arithmetic, sig.args, args)))
     # The exponent of an active may turn out to be passive, and then whole.
     plain = ACTIVE if exponent == ACTIVE else types.float64
     operands = [(sig.return_type, base, args[0]), (plain, exponent, args[1])]

@@ -20,6 +20,7 @@ from ..ops import BY_NAME
 DOUBLE = ir.DoubleType()
 _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 _INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "neg": "fneg"}
+SYMBOL = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
 _SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "rint": "rint", "copysign": "copysign"}
 
@@ -55,7 +56,7 @@ def _emit(node: ast.expr, names: Mapping[str, Any], arithmetic: Any) -> Any:
     assert isinstance(node.func, ast.Name)
     operands = [_emit(argument, names, arithmetic) for argument in node.args]
     if node.func.id == "where":
-        return arithmetic.builder.select(*operands)
+        return arithmetic.where(*operands)
     return arithmetic.apply(node.func.id, *operands)
 
 
@@ -84,11 +85,39 @@ class Floats:
         """Return a plain boolean as the machine's bit."""
         return self.context.cast(self.builder, value, types.unliteral(numba_type), types.boolean)
 
+    def compare_as(self, name: str, x: ir.Value, y: ir.Value) -> ir.Value:
+        """Compare by an operation of the table, such as less."""
+        return self.compare(SYMBOL[name], x, y)
+
+    def test(self, name: str, x: ir.Value) -> ir.Value:
+        """A condition of one operand, such as isnan."""
+        return self.compare("!=", self.apply(name, x), self.constant(0.0))
+
+    def truth(self, condition: ir.Value, site: Any) -> ir.Value:
+        """A plain boolean is its own truth."""
+        return condition
+
+    def pack_condition(self, condition: ir.Value) -> ir.Value:
+        """Return a plain boolean as numba holds it."""
+        return condition
+
+    def multiply_add(self, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
+        """x*y + z, rounded once, where a product with an exactly zero factor is zero: as the masked sweeps do it."""
+        zero = self.constant(0.0)
+        nothing = self.builder.or_(self.compare("==", x, zero), self.compare("==", y, zero))
+        return self.builder.select(nothing, z, self._intrinsic("fma", (x, y, z)))
+
     def where(self, condition: ir.Value, x: ir.Value, y: ir.Value) -> ir.Value:
         """Choose by a plain boolean."""
         return self.builder.select(condition, x, y)
 
+    select = where
+
     def plain_number(self, x: ir.Value) -> ir.Value:
+        """Return the number itself."""
+        return x
+
+    def primal(self, x: ir.Value) -> ir.Value:
         """Return the number itself."""
         return x
 

@@ -23,7 +23,7 @@ from .active import is_whole, passive_float, whole_power
 from .dispatch import array_function, array_ufunc
 from .operators import Operators
 
-_NO_FLOAT = "a Dual has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+NO_FLOAT = "a Dual has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
 
 
 class Dual(Operators):
@@ -78,10 +78,10 @@ class Dual(Operators):
         return self
 
     def __float__(self) -> float:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __int__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise TypeError("an array of Duals would be an object array; use a list or a tuple")
