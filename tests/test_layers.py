@@ -16,7 +16,7 @@ LAYERS = [
     {"packing"},
     {"record"},
     {"nopython"},
-    {"program", "transforms"},
+    {"forward", "program", "transforms"},
     {"montecarlo"},
     {"__init__"},
     {"cli"},

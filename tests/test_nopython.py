@@ -111,7 +111,9 @@ def test_tests_of_one_number():
 
 def test_names_of_numpy_and_math():
     def by_fastad(x, y):
-        return fad.exp(x) + fad.arctan2(x, y) + fad.lgamma(x) + fad.abs(-x) + fad.floor(y) + fad.pow(x, y), fad.copysign(x, y)
+        return fad.exp(x) + fad.arctan2(x, y) + fad.lgamma(x) + fad.abs(-x) + fad.floor(y) + fad.pow(
+            x, y
+        ), fad.copysign(x, y)
 
     def by_math(x, y):
         value = math.exp(x) + math.atan2(x, y) + math.lgamma(x) + math.fabs(-x) + math.floor(y) + math.pow(x, y)
@@ -195,7 +197,9 @@ def unused_accumulator(x, y):
     return total + 2.0 * product
 
 
-@pytest.mark.parametrize("f", [powers, in_place, builtins, choices, loops, frozen, unused_accumulator], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "f", [powers, in_place, builtins, choices, loops, frozen, unused_accumulator], ids=lambda f: f.__name__
+)
 def test_language(f):
     jitted = numba.njit(f)
     for x, y in [(1.3, 0.7), (0.6, 2.4), (1.5, 1.5)]:
@@ -249,7 +253,11 @@ def random_source(rng):
         else:
             lines += [f"{name} = {expression}"]
         pool.append(name)
-    return "def f(a, b, c):\n" + "".join(f"    {line}\n" for line in lines) + f"    return {pool[-1]} + {pool[-2]} * {pool[-3]}\n"
+    return (
+        "def f(a, b, c):\n"
+        + "".join(f"    {line}\n" for line in lines)
+        + f"    return {pool[-1]} + {pool[-2]} * {pool[-3]}\n"
+    )
 
 
 # -------------------- programs of several functions --------------------
@@ -320,12 +328,12 @@ def quicksort(items):
     pivot = items[0]
     low = [x for x in items[1:] if x < pivot]
     high = [x for x in items[1:] if not x < pivot]
-    return quicksort(low) + [pivot] + quicksort(high)
+    return quicksort(low) + [pivot] + quicksort(high)  # noqa: RUF005
 
 
 @numba.njit
 def weighted_order(z):
-    items = quicksort([x for x in z])
+    items = quicksort(list(z))
     total = 0.0
     for i in range(len(items)):
         total += (i + 1) * items[i]
@@ -335,7 +343,7 @@ def weighted_order(z):
 @numba.njit
 def weighted_builtin(z):
     total = 0.0
-    for i, x in enumerate(sorted([x for x in z])):
+    for i, x in enumerate(sorted(z)):
         total += (i + 1) * x
     return total
 
@@ -467,7 +475,7 @@ def test_transforms_of_jitted_functions():
     np.testing.assert_array_equal(jacobian[0], [2.0, 0.5, 0.0])
     assert_same_bits(jacobian[1], [0.0, 0.0, fad.cos(3.0)])
     assert fad.jvp(f, (x,), (np.ones(3),))[1] == (2.5, fad.cos(3.0))
-    y, pullback = fad.vjp(f, x)
+    _, pullback = fad.vjp(f, x)
     np.testing.assert_array_equal(pullback((1.0, 0.0))[0], [2.0, 0.5, 0.0])
 
 
@@ -530,7 +538,7 @@ def test_a_float_of_an_active_is_refused_with_the_sentence_of_python():
 
 
 def test_dicts_are_refused_by_name():
-    with pytest.raises(TypeError, match="a jitted function cannot take a dict: pass .* namedtuple"):
+    with pytest.raises(TypeError, match=r"a jitted function cannot take a dict: pass .* namedtuple"):
         fad.grad(asian)({"spot": 1.0}, np.ones(3))
 
 
@@ -596,7 +604,7 @@ def test_the_row_cap_holds_inside():
 def test_growth_keeps_views_alive():
     @numba.njit
     def f(x, n):
-        for i in range(n):
+        for _ in range(n):
             if x > 0.0:
                 x = x + 1.0
         return x

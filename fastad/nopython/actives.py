@@ -122,15 +122,16 @@ class Actives:
             self._same_tape(x, y)
             names = dict(zip("xy", (operand.value for operand in operands))) | {"v": value}
             partials = [evaluate(rule, names, self._floats) for rule in BY_NAME[name].partials]
-            cells = [self._cell(operand, partial) for operand, partial in zip(operands, partials)]
-            cells = (*cells, _ZERO)[:2]
-            return push(self.context, builder, tape, OPCODE[name], (x.row, y.row), (cells[0], cells[1]), value)
+            first, second = (*map(self._cell, operands, partials), _ZERO)[:2]
+            return push(self.context, builder, tape, OPCODE[name], (x.row, y.row), (first, second), value)
 
         return Number(value, self._where_active(x, y, record), tape)
 
     def _cell(self, operand: Number, partial: ir.Value) -> ir.Value:
         """What stands in a partial column: the partial, or the operand's value where it is passive."""
-        return operand.value if operand.is_plain else self.builder.select(self._is_active(operand), partial, operand.value)
+        return (
+            operand.value if operand.is_plain else self.builder.select(self._is_active(operand), partial, operand.value)
+        )
 
     def _is_active(self, x: Number) -> ir.Value:
         return self.builder.icmp_signed(">=", x.row, _ROW_0)
@@ -204,7 +205,9 @@ class Actives:
         code, first, second = (builder.select(swapped, *pair) for pair in pairs)
         both = builder.icmp_signed(">=", second, ir.Constant(INT32, 0))
         passive = builder.select(both, _ZERO, builder.select(swapped, x.value, y.value))
-        return Comparison(outcome, code, first, second, passive, _PASSIVE_ROW, self._tape_of(first, self.common_tape(x, y)))
+        return Comparison(
+            outcome, code, first, second, passive, _PASSIVE_ROW, self._tape_of(first, self.common_tape(x, y))
+        )
 
     def test(self, name: str, x: Number) -> Comparison:
         """A condition of one operand, such as isnan."""
@@ -237,7 +240,10 @@ class Actives:
     def truth(self, condition: Comparison, site: ir.Value) -> ir.Value:
         """Outcome of a condition that decides something: leaves a guard."""
         builder, tape = self.builder, condition.tape
-        with builder.if_then(self._has_tape(condition)), builder.if_then(has_flag(builder, tape, header.RECORDS_GUARDS)):
+        with (
+            builder.if_then(self._has_tape(condition)),
+            builder.if_then(has_flag(builder, tape, header.RECORDS_GUARDS)),
+        ):
             row = self.condition_row(condition)
             push_guard(self.context, builder, tape, row, condition.outcome, site)
         return condition.outcome

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, Literal
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
-from numba.core.imputils import impl_ret_borrowed, iternext_impl, RefType
+from numba.core.imputils import RefType, impl_ret_borrowed, iternext_impl
 from numba.core.typing.templates import signature
 from numba.extending import (
     NativeValue,
@@ -27,7 +27,9 @@ from numba.extending import (
 from ..record.array import ActiveArray
 from ..record.dual import DualArray
 from .boxing import Attributes, owner
-from .kinds import ACTIVE, STAMP, DualType, fields_of, make
+from .kinds import ACTIVE, STAMP, DualType, fields_of, make, members
+
+Layout = Literal["C", "A"]
 
 
 class ArrayIterator(types.SimpleIteratorType):
@@ -41,7 +43,7 @@ class ArrayIterator(types.SimpleIteratorType):
 class ArrayType(types.IterableType):
     """What the two kinds of arrays share."""
 
-    def __init__(self, name: str, ndim: int, layout: str, element: types.Type) -> None:
+    def __init__(self, name: str, ndim: int, layout: Layout, element: types.Type) -> None:
         self.ndim = ndim
         self.layout = layout
         self.element = element
@@ -58,19 +60,21 @@ class ArrayType(types.IterableType):
 class DualArrayType(ArrayType):
     """As ``record.dual.DualArray``: an array of values, and one of tangents with one more axis."""
 
-    def __init__(self, dual: DualType, ndim: int, layout: str) -> None:
+    def __init__(self, dual: DualType, ndim: int, layout: Layout) -> None:
         super().__init__(f"fastad.DualArray({dual}, {ndim}, {layout})", ndim, layout, dual)
 
     @property
     def parts(self) -> tuple[types.Array, types.Array]:
         """Types of the arrays of values and of tangents."""
-        return types.Array(types.float64, self.ndim, self.layout), types.Array(types.float64, self.ndim + 1, self.layout)
+        return types.Array(types.float64, self.ndim, self.layout), types.Array(
+            types.float64, self.ndim + 1, self.layout
+        )
 
 
 class ActiveArrayType(ArrayType):
     """As ``record.array.ActiveArray``: an array of values, one of rows, and the tape."""
 
-    def __init__(self, ndim: int, layout: str) -> None:
+    def __init__(self, ndim: int, layout: Layout) -> None:
         super().__init__(f"fastad.ActiveArray.{STAMP}({ndim}, {layout})", ndim, layout, ACTIVE)
 
     @property
@@ -198,7 +202,9 @@ def _dual_element(typingctx: Any, array: Any, value: Any, tangents: Any) -> Any:
 @intrinsic
 def _dual_array(typingctx: Any, array: Any, values: Any, tangents: Any) -> Any:
     """An array of duals of its parts."""
-    result = DualArrayType(array.element, values.ndim, values.layout if values.layout == tangents.layout == "C" else "A")
+    result = DualArrayType(
+        array.element, values.ndim, values.layout if values.layout == tangents.layout == "C" else "A"
+    )
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         value = make(context, builder, result, values=args[1], tangents=args[2])
@@ -211,7 +217,7 @@ def _dual_array(typingctx: Any, array: Any, values: Any, tangents: Any) -> Any:
 def _get_item(array: Any, key: Any) -> Any:
     if not isinstance(array, ArrayType):
         return None
-    keys = tuple(key) if isinstance(key, types.BaseTuple) else (key,)
+    keys = members(key) if isinstance(key, types.BaseTuple) else (key,)
     if not all(isinstance(k, types.Integer | types.SliceType) for k in keys):
         raise TypingError("in a jitted function an active array is indexed by integers and slices")
     is_element = len(keys) == array.ndim and all(isinstance(k, types.Integer) for k in keys)

@@ -16,12 +16,11 @@ from ..record import functions as public
 from .actives import Actives
 from .arrays import ArrayType
 from .functions import active_only, arithmetic_of, converted, is_ours, lowering, register, result_type
-from .kinds import ACTIVE, CONDITION, ActiveType, DualType, is_real
+from .kinds import ACTIVE, CONDITION, ActiveType, DualType, is_real, members
 from .rows import site_of_call
 
 
-
-def element_type(numba_type: types.Type) -> types.Type:
+def element_type(numba_type: Any) -> types.Type:
     """Type of the elements of a sequence."""
     return numba_type.dtype if isinstance(numba_type, types.List) else numba_type.element
 
@@ -38,7 +37,7 @@ def is_sequence(numba_type: types.Type) -> bool:
 
 def _extremum(args: tuple[types.Type, ...]) -> types.Type | None:
     if len(args) == 1 and isinstance(args[0], types.BaseTuple):
-        args = tuple(args[0])
+        args = members(args[0])
     if len(args) == 1 and is_sequence(args[0]):
         return element_type(args[0])
     return result_type(args) if len(args) > 1 and any(map(is_ours, args)) else None
@@ -54,7 +53,7 @@ def _lower_extremum(name: str, comparison: str) -> None:
             is_max = cgutils.bool_t(name == "max")
             return context.compile_internal(builder, _extremum_of_list, helper, (args[0], site, is_max))
         if isinstance(operands[0], types.BaseTuple):
-            operands, values = tuple(operands[0]), cgutils.unpack_tuple(builder, args[0])
+            operands, values = members(operands[0]), cgutils.unpack_tuple(builder, args[0])
         arithmetic = arithmetic_of(context, builder, sig.return_type)
         best, *others = converted(arithmetic, operands, values)
         for other in others:
@@ -144,7 +143,7 @@ def _rounded(args: tuple[types.Type, ...]) -> types.Type | None:
 
 
 @lowering("round")
-def _lower_round(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
+def _lower_round(arithmetic: Any, operands: tuple[Any, ...], values: Any) -> Any:
     """The rows of ``record.functions._round``."""
     x = arithmetic.convert(operands[0], values[0])
     if len(operands) == 1:
@@ -271,5 +270,3 @@ register(operator.pos, "pos", lambda args: args[0] if len(args) == 1 and is_ours
 @lower_builtin("fastad.pos", types.Any)
 def _lower_pos(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
     return args[0]
-
-

@@ -26,7 +26,6 @@ from .actives import Actives
 from .duals import arithmetic_of_inner
 from .kinds import ACTIVE, CONDITION, DualType, common_dual, is_real
 from .rows import site_of_call
-from .rules import Floats
 
 # Names in Python's math module that are not those of the table.
 _MATH_NAMES = {
@@ -105,6 +104,7 @@ def lowering(key: str) -> Callable[[Any], Any]:
 
 
 def converted(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> list[Any]:
+    """Return values of numba as operands of an arithmetic."""
     return [arithmetic.convert(t, v) for t, v in zip(operands, values, strict=True)]
 
 
@@ -117,6 +117,7 @@ def active_only(typing: Typing) -> Typing:
 
 
 def numbers(arity: int) -> Typing:
+    """Return the rule for functions of so many numbers."""
     return lambda args: result_type(args) if len(args) == arity else None
 
 
@@ -173,7 +174,7 @@ def _test_of_ours(args: tuple[types.Type, ...]) -> types.Type | None:
 def _lower_comparison(op: Op, *, unary: bool) -> None:
     @lower_builtin(f"fastad.{op.name}", types.VarArg(types.Any))
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        arithmetic = arithmetic_of(context, builder, result_type(sig.args))
+        arithmetic = arithmetic_of(context, builder, result_type(sig.args) or types.float64)
         compare = arithmetic.test if unary else arithmetic.compare_as
         return arithmetic.pack_condition(compare(op.name, *converted(arithmetic, sig.args, args)))
 

@@ -91,6 +91,11 @@ def is_real(numba_type: types.Type) -> bool:
     return isinstance(numba_type, _PASSIVE) and not isinstance(numba_type, types.Complex)
 
 
+def members(tuple_type: Any) -> tuple[types.Type, ...]:
+    """Return the types of the items of a tuple."""
+    return tuple(tuple_type.types)
+
+
 ACTIVE = ActiveType()
 CONDITION = ConditionType()
 

@@ -28,7 +28,7 @@ class _Factor:
         return _Factor(self._arithmetic, self._arithmetic.apply("mul", self.number, other.number))
 
     def square(self) -> _Factor:
-        """x * x."""
+        """Return x * x, as a row of its own."""
         return _Factor(self._arithmetic, self._arithmetic.apply("square", self.number))
 
 

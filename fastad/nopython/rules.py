@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -25,7 +25,7 @@ _SYMBOLS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="
 _INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "floor": "floor", "rint": "rint", "copysign": "copysign"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(rule: str) -> ast.expr:
     return ast.parse(rule, mode="eval").body
 
@@ -43,8 +43,8 @@ def _emit(node: ast.expr, names: Mapping[str, Any], arithmetic: Any) -> Any:
     if isinstance(node, ast.UnaryOp):
         return arithmetic.apply("neg", _emit(node.operand, names, arithmetic))
     if isinstance(node, ast.Compare):
-        operands = (_emit(side, names, arithmetic) for side in (node.left, node.comparators[0]))
-        return arithmetic.compare(_SYMBOLS[type(node.ops[0])], *operands)
+        sides = (_emit(side, names, arithmetic) for side in (node.left, node.comparators[0]))
+        return arithmetic.compare(_SYMBOLS[type(node.ops[0])], *sides)
     if isinstance(node, ast.BinOp):
         x, y = (_emit(side, names, arithmetic) for side in (node.left, node.right))
         if isinstance(node.op, ast.BitAnd):

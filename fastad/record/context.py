@@ -47,6 +47,11 @@ def activate(tape: Tape, packing: Packing, vector: Any) -> Any:
     return packing.spec.unflatten(leaves)
 
 
+def is_jitted(function: Any) -> bool:
+    """Whether a function is compiled by numba."""
+    return isinstance(function, Dispatcher)
+
+
 def refuse_dicts(args: Any) -> None:
     """Raise TypeError for what a jitted function cannot take, before numba does at greater length."""
     for arg in args:
@@ -94,7 +99,7 @@ def _reject_static(spec: Spec) -> None:
 
 def call(tape: Tape, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run a function whose actives are on the tape."""
-    if isinstance(function, Dispatcher):
+    if is_jitted(function):
         refuse_dicts(args)
     with recording(tape):
         return function(*args, **kwargs)

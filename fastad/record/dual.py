@@ -172,7 +172,9 @@ def _directions(duals: list[Dual]) -> int:
     level = max(d.level for d in duals)
     counts = {len(d.tangent) for d in duals if d.level == level}
     if len(counts) > 1:
-        raise ShapeError(f"Duals of level {level} with different numbers of directions in one operation: {sorted(counts)}")
+        raise ShapeError(
+            f"Duals of level {level} with different numbers of directions in one operation: {sorted(counts)}"
+        )
     return counts.pop()
 
 
@@ -285,4 +287,3 @@ _SPECIAL_METHODS = {
 }
 for _name, _method in _SPECIAL_METHODS.items():
     setattr(Dual, _name, _method)
-
