@@ -34,6 +34,7 @@ BYTES_PER_ROW = 33
 FIELDS_PER_STAGED_ROW = 5
 _STAGED_ROWS = 4096  # long enough to amortise a flush (20 us), short enough to stay in cache
 _FIRST_CAPACITY = 1024
+_PAGE, _CACHE_LINE = 4096, 64
 _MAX_ROWS = 2**31 - 2  # int32 rows, and one more for the leading row of the sweeps' buffers
 
 _COLUMNS = (
@@ -46,6 +47,18 @@ _COLUMNS = (
 )
 _GUARD = float(OPCODE["guard"])
 _PACKAGE = __name__.split(".")[0]
+
+
+def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """One of six columns, begun at a sixth of a page of its own.
+
+    Large arrays begin at the same place in a page, and six columns written side by side then compete for the same
+    cache lines: 3 to 9 ns a row, as luck has it, instead of 2.7 to 3.3.
+    """
+    size = rows * dtype.itemsize
+    raw = np.empty(size + _PAGE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE + number * (_PAGE // len(_COLUMNS) // _CACHE_LINE * _CACHE_LINE)
+    return raw[start : start + size].view(dtype)
 
 
 class _RowCap:
@@ -139,8 +152,8 @@ class Storage:
 
     def _grow(self, capacity: int) -> None:
         """Move to longer columns; views handed out before keep the old ones alive."""
-        for name, old in self._columns.items():
-            column = np.empty(capacity, old.dtype)
+        for number, (name, old) in enumerate(self._columns.items()):
+            column = _column(number, capacity, old.dtype)
             column[: self._flushed] = old[: self._flushed]
             self._columns[name] = column
         self._capacity = capacity

@@ -43,6 +43,7 @@ class Tape(Storage):
         if lines:
             raise NotImplementedError("Tape(lines=True) is not available yet; guards always keep their line")
         super().__init__(max_bytes)
+        self._adjoint = np.empty(0)
 
     # -------------------- inputs --------------------
 
@@ -156,7 +157,13 @@ class Tape(Storage):
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
-        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked)
+        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
+
+    def _adjoint_buffer(self, size: int) -> NDArray[np.float64]:
+        """Room that is kept from sweep to sweep: touching new memory costs as much as the sweep itself."""
+        if self._adjoint.size < size:
+            self._adjoint = np.empty(max(size, self._capacity + 1))
+        return self._adjoint[:size]
 
     def forward(self, outputs: Any, directions: ArrayLike) -> Any:
         """Tangents of the outputs: one forward sweep for all directions.
