@@ -25,8 +25,23 @@ def field(builder: ir.IRBuilder, tape: ir.Value, index: int) -> ir.Value:
     return builder.gep(pointer, [ir.Constant(INT64, index)], inbounds=True)
 
 
+class Exits:
+    """How a row that cannot be stored leaves a function of numba: with an exception."""
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def no_room(self, builder: ir.IRBuilder) -> None:
+        """Leave with the error that Python has set."""
+        self.context.call_conv.return_exc(builder)
+
+    def two_tapes(self, builder: ir.IRBuilder) -> None:
+        """Leave with TapeError."""
+        self.context.call_conv.return_user_exc(builder, TapeError, (_TWO_TAPES,))
+
+
 def push(
-    context: Any,
+    exits: Exits,
     builder: ir.IRBuilder,
     tape: ir.Value,
     code: int | ir.Value,
@@ -38,7 +53,7 @@ def push(
     length = builder.load(field(builder, tape, header.LENGTH))
     limit = builder.load(field(builder, tape, header.LIMIT))
     with builder.if_then(builder.icmp_signed(">=", length, limit), likely=False):
-        _ask_for_room(context, builder, tape)
+        _ask_for_room(exits, builder, tape)
     row = builder.load(field(builder, tape, header.LENGTH))
     code = code if isinstance(code, ir.Value) else ir.Constant(INT8, code)
     cells = (code, *arguments, *partials, value)
@@ -50,11 +65,11 @@ def push(
     return builder.trunc(row, INT32)
 
 
-def _ask_for_room(context: Any, builder: ir.IRBuilder, tape: ir.Value) -> None:
+def _ask_for_room(exits: Exits, builder: ir.IRBuilder, tape: ir.Value) -> None:
     """Call the tape's Python method that grows it; its error becomes that of the compiled function."""
-    status = builder.call(_room_function(context, builder), [tape])
+    status = builder.call(_room_function(exits.context, builder), [tape])
     with builder.if_then(builder.icmp_signed("!=", status, ir.Constant(INT32, 0)), likely=False):
-        context.call_conv.return_exc(builder)
+        exits.no_room(builder)
 
 
 def _room_function(context: Any, builder: ir.IRBuilder) -> ir.Function:
@@ -79,11 +94,11 @@ def _room_function(context: Any, builder: ir.IRBuilder) -> ir.Function:
     return function
 
 
-def same_tape(context: Any, builder: ir.IRBuilder, i: ir.Value, tape: ir.Value, j: ir.Value, other: ir.Value) -> None:
+def same_tape(exits: Exits, builder: ir.IRBuilder, i: ir.Value, tape: ir.Value, j: ir.Value, other: ir.Value) -> None:
     """Raise TapeError where two active operands are on different tapes."""
     both = builder.icmp_signed(">=", builder.or_(i, j), ir.Constant(INT32, 0))
     with builder.if_then(builder.and_(both, builder.icmp_unsigned("!=", tape, other)), likely=False):
-        context.call_conv.return_user_exc(builder, TapeError, (_TWO_TAPES,))
+        exits.two_tapes(builder)
 
 
 # -------------------- guards --------------------
@@ -112,16 +127,16 @@ def _location() -> Any:
 
 
 def push_guard(
-    context: Any, builder: ir.IRBuilder, tape: ir.Value, condition: ir.Value, outcome: ir.Value, site: ir.Value
+    exits: Exits, builder: ir.IRBuilder, tape: ir.Value, condition: ir.Value, outcome: ir.Value, site: ir.Value
 ) -> None:
     """Append a guard row for the row of a condition, and note its site."""
     limit = builder.load(field(builder, tape, header.GUARD_LIMIT))
     full = builder.icmp_signed(">=", builder.load(field(builder, tape, header.GUARDS)), limit)
     with builder.if_then(full, likely=False):
-        _ask_for_room(context, builder, tape)
+        _ask_for_room(exits, builder, tape)
     value = builder.uitofp(outcome, DOUBLE)
     zero, passive = ir.Constant(DOUBLE, 0.0), ir.Constant(INT32, -1)
-    row = push(context, builder, tape, OPCODE["guard"], (condition, passive), (zero, value), value)
+    row = push(exits, builder, tape, OPCODE["guard"], (condition, passive), (zero, value), value)
     count = builder.load(field(builder, tape, header.GUARDS))  # only now: asking for room empties the list
     base = builder.inttoptr(builder.load(field(builder, tape, header.GUARD_LIST)), INT64.as_pointer())
     at = builder.shl(count, ir.Constant(INT64, 1))

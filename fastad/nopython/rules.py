@@ -138,12 +138,14 @@ class Floats:
         return family(symbol, x, y)
 
     def call(self, kernel: Any, *operands: ir.Value) -> ir.Value:
-        """Call a jitted kernel of doubles; LLVM inlines the short ones."""
-        function = self.context.typing_context.resolve_value_type(kernel)
-        signature = function.get_call_type(self.context.typing_context, (types.float64,) * len(operands), {})
-        implementation = self.context.get_function(function, signature)
-        self.context.add_linking_libs(getattr(implementation, "libs", ()))
-        return implementation(self.builder, operands)
+        """Call a jitted kernel of doubles, which raises nothing; LLVM inlines the short ones."""
+        kernel.compile((types.float64,) * len(operands))
+        compiled = kernel.overloads[(types.float64,) * len(operands)]
+        self.context.add_linking_libs([compiled.library])
+        _, result = self.context.call_internal_no_propagate(
+            self.builder, compiled.fndesc, compiled.signature, operands
+        )
+        return result
 
     def _intrinsic(self, name: str, operands: tuple[ir.Value, ...]) -> ir.Value:
         function_type = ir.FunctionType(DOUBLE, [DOUBLE] * len(operands))
