@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import errors, nopython
+from .forward import derivative
 from .montecarlo.driver import monte_carlo
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
+from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
@@ -30,11 +32,13 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
+        "Dual",
         "MonteCarloResult",
         "Program",
         "Tape",
         "array",
         "clip",
+        "derivative",
         "errors",
         "grad",
         "interp",
