@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, smooth
+from . import errors, nopython, smooth
+from .forward import derivative
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
@@ -10,6 +11,7 @@ from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
+from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
@@ -31,6 +33,7 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
+        "Dual",
         "MonteCarloResult",
         "Program",
         "Tape",
@@ -38,6 +41,7 @@ __all__ = sorted(
         "brownian_bridge",
         "brownian_pca",
         "clip",
+        "derivative",
         "errors",
         "grad",
         "interp",

@@ -173,9 +173,10 @@ def _array_binder(shape: tuple[int, ...]) -> Callable[[tuple[Any, ...]], Vector 
         if len(args) != 1:
             return None
         x = args[0]
-        # Writeable, because to numba a read-only array is another type, and a kernel of its own.
-        if type(x) is not np.ndarray or x.dtype is not _FLOAT64 or x.shape != shape or not x.flags.carray:
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT64 or x.shape != shape:
             return None
+        if not x.flags.carray:  # to numba a read-only array is another type, and a kernel of its own
+            x = x.copy()
         return x if flat else x.ravel()
 
     return bind

@@ -19,6 +19,7 @@ from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record import sweep
 from ..record.context import Outputs, activate, call
+from ..record.header import NativeSite
 from ..record.tape import Tape
 
 _SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
@@ -102,7 +103,7 @@ class Recording:
         columns = {name: getattr(tape, name).copy() for name in _COLUMNS} | tape._tables.columns()
         columns["output_rows"] = outputs.rows
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
-        places = (_place(code, at) for code, at in tape._guard_sites)
+        places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
         sites = [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
         return cls(columns, inputs, outputs.packing, sites)
 

@@ -13,7 +13,7 @@ from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
-from .condition import refuse_condition
+from .condition import Condition, refuse_condition
 from .storage import Storage
 
 _INPUT = OPCODE["input"]
@@ -43,6 +43,7 @@ class Tape(Storage):
         if lines:
             raise NotImplementedError("Tape(lines=True) is not available yet; guards always keep their line")
         super().__init__(max_bytes)
+        self._adjoint = np.empty(0)
 
     # -------------------- inputs --------------------
 
@@ -66,6 +67,17 @@ class Tape(Storage):
         names = [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
         self._input_names.extend(names)
         return ActiveArray(array, index.reshape(array.shape), self)
+
+    # -------------------- results of compiled code --------------------
+
+    def _active(self, value: float, row: int) -> Active:
+        return Active._make(value, row, self)
+
+    def _condition(self, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> Condition:
+        return Condition(self, code, arg0, arg1, passive, outcome)
+
+    def _active_array(self, value: NDArray[np.float64], index: NDArray[np.int32]) -> ActiveArray:
+        return ActiveArray(value, index, self)
 
     # -------------------- sweeps --------------------
 
@@ -147,7 +159,13 @@ class Tape(Storage):
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
-        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked)
+        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
+
+    def _adjoint_buffer(self, size: int) -> NDArray[np.float64]:
+        """Room that is kept from sweep to sweep: touching new memory costs as much as the sweep itself."""
+        if self._adjoint.size < size:
+            self._adjoint = np.empty(max(size, self._capacity + 1))
+        return self._adjoint[:size]
 
     def forward(self, outputs: Any, directions: ArrayLike) -> Any:
         """Tangents of the outputs: one forward sweep for all directions.
