@@ -16,7 +16,7 @@ from ..program.recording import Recording
 from ..program.variants import Trie
 from .control import Control
 from .source import Block, Source
-from .statistics import Samples, Tally
+from .statistics import Samples, Statistic, Tally
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Engine:
             output.ended,
         )
 
-    def _of_gradients(self, gradients: Samples, paths: int) -> object:
+    def _of_gradients(self, gradients: Samples, paths: int) -> Statistic:
         flat = gradients.reshape(len(gradients), -1)
         return self.job.source.of_paths(flat) if self.job.per_lane else self.job.source.of_groups(flat, paths)
 

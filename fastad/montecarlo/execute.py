@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeVar
 
 from ..program.batch import Scratch
@@ -31,8 +32,11 @@ def on_threads(engine: Engine, numbers: range, threads: int) -> Generator[Tally,
         finally:
             free.append(scratch)
 
-    with ThreadPoolExecutor(threads) as pool:
-        for _, future in _ahead(numbers, lambda number: pool.submit(task, number), 2 * threads):
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        closing(_ahead(numbers, lambda number: pool.submit(task, number), 2 * threads)) as waiting,
+    ):
+        for _, future in waiting:
             yield future.result()
 
 
@@ -57,20 +61,21 @@ def on_executor(
 
     workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     broken = False
-    for number, future in _ahead(numbers, submit, 2 * workers):
-        if broken:
-            yield engine.block(number, scratch)
-            continue
-        answer, failure = _answer(future)
-        if failure is not None:
-            answer, failure = _answer(submit(number))
-        if failure is not None:
-            broken = True
-            warn(
-                f"the executor failed ({type(failure).__name__}: {failure}); blocks from {number} on were "
-                "computed in this process, with the same numbers"
-            )
-        yield engine.block(number, scratch) if answer is None else travelling.unpacked(answer)
+    with closing(_ahead(numbers, submit, 2 * workers)) as waiting:
+        for number, future in waiting:
+            if broken:
+                yield engine.block(number, scratch)
+                continue
+            answer, failure = _answer(future)
+            if failure is not None:
+                answer, failure = _answer(submit(number))
+            if failure is not None:
+                broken = True
+                warn(
+                    f"the executor failed ({type(failure).__name__}: {failure}); blocks from {number} on were "
+                    "computed in this process, with the same numbers"
+                )
+            yield engine.block(number, scratch) if answer is None else travelling.unpacked(answer)
 
 
 def _answer(future: Future[Any]) -> tuple[Any, Exception | None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kernels import philox
 from ..packing import Packing, Vector
-from ..program.batch import Scratch
+from ..program.batch import GROUP, Scratch
 from ..structure import Spec, is_result
 from . import bump
 from .control import PILOT_PATHS, Control, exact_means, fit, pilot_seed
@@ -22,7 +22,7 @@ from .source import BLOCK_GROUPS, Draws, Philox, Source
 from .statistics import Samples, pair_means
 
 PER_PATH_BELOW = 4096
-_BLOCK_DOUBLES = 2**22  # of gradients in a block: 32 MiB
+_BLOCK_DOUBLES = 2**22  # of gradients in a block, 32 MiB; of Sobol' points twice that
 Shape = int | tuple[int, ...]
 
 
@@ -93,7 +93,9 @@ def job_of(
     """Return what the engine runs, the coefficients of controls fitted to a pilot."""
     elements = np.flatnonzero(selected.elements) if selected is not None else np.empty(0, np.int64)
     per_lane = per_path or (source.label == "philox" and source.paths < PER_PATH_BELOW)
-    doubles = max(recorded.differentiated.size * elements.size * (64 if per_lane else 1), 1)
+    doubles = max(recorded.differentiated.size * elements.size * (GROUP if per_lane else 1), 1)
+    if source.label == "sobol":  # points are kept, where the counter's numbers are made in the kernel
+        doubles = max(doubles, GROUP // 2 * sum(count for _, count in source.draws))
     job = Job(
         vector=inputs.vector,
         source=dataclasses.replace(source, block_groups=max(1, min(BLOCK_GROUPS, _BLOCK_DOUBLES // doubles))),  # type: ignore[type-var]

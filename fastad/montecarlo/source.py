@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..kernels.batch import locate_draw
 from ..packing import Vector
 from ..program.batch import GROUP, Drawn, Gathered
 from ..program.plan import Plan
-from .statistics import Moments, Samples, per_group, per_path
+from .statistics import Moments, Samples, Statistic, per_group, per_path
 
 BLOCK_GROUPS = 256  # paths of a block that branch alike fill groups of their own: with 64 half of them were empty
 Draws = tuple[tuple[int, int], ...]  # kind and count of the random numbers of a path, in the order of the inputs
@@ -73,10 +73,10 @@ class Source(Protocol):
     def numbers(self, path: int) -> Vector:
         """Random numbers of one path."""
 
-    def of_paths(self, samples: Samples) -> Any:
+    def of_paths(self, samples: Samples) -> Statistic:
         """Statistic of values per path of a block."""
 
-    def of_groups(self, sums: Samples, paths: int) -> Any:
+    def of_groups(self, sums: Samples, paths: int) -> Statistic:
         """Statistic of sums over groups of 64 paths of a block."""
 
 

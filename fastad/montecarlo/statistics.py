@@ -133,9 +133,9 @@ class Tally:
     """What is known after some blocks: merged in their order, it is the same for any number of threads."""
 
     paths: int
-    values: Any
-    gradients: Any
-    bumps: Any = None
+    values: Statistic
+    gradients: Statistic
+    bumps: Statistic | None = None
     kept: tuple[tuple[Samples, Samples], ...] = ()  # values and gradients per path, block by block
     ended: Counter[Any] = field(default_factory=Counter)  # paths by variant
 
