@@ -5,6 +5,7 @@ import inspect
 import math
 import re
 
+import numba
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -116,6 +117,28 @@ def test_a_digital_by_any_means(payoff):
     assert set(found) == set(exact)
     for name in exact:
         assert found[name] == pytest.approx(exact[name], rel=0.12), name
+
+
+@pytest.mark.parametrize("more", [{}, {"gradient": "sum"}], ids=str)
+def test_jitted_payoffs(more):
+    """The line of a comparison is known; of a row that rounds, the function."""
+
+    @numba.njit
+    def by_if(p, z):
+        if p[0] * math.exp(p[1] * z[0]) > 100.0:  # here
+            return 1.0 + 0.0 * p[0]
+        return 0.0 * p[0]
+
+    @numba.njit
+    def by_floor(p, z):
+        return np.floor(p[0] * math.exp(p[1] * z[0]) / 100.0)
+
+    run = dict(normals=1, paths=20_000, **more)
+    (text,) = fad.monte_carlo(by_if, np.array([100.0, 0.2]), **run).warnings
+    assert text.startswith(line_of(by_if.py_func))
+    (text,) = fad.monte_carlo(by_floor, np.array([100.0, 0.2]), **run).warnings
+    assert text.startswith(f"{__file__}:{by_floor.py_func.__code__.co_firstlineno} ")
+    assert missing(text)["param[0]"] == pytest.approx(norm.pdf(0.0) / 20.0, rel=0.15)
 
 
 def knock_out_if(p, z):

@@ -49,7 +49,7 @@ class _Variant:
         self.decisions = decisions_of(recording)
         lines = None
         if any(decision.guard < 0 for decision in self.decisions):
-            lines = Lines(lambda: trie.record_again(vector))
+            lines = Lines(lambda: trie.record_again(vector), trie.place)
         self.lines = [_line(recording, decision, lines) for decision in self.decisions]
         self._distances = Distances(recording, self.decisions)
         self.paths: list[int] = []

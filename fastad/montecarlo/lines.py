@@ -10,16 +10,16 @@ from typing import Any
 
 from ..record.context import current_tape
 
-_LIBRARIES = (__name__.split(".")[0], "numpy", "numba")
+_LIBRARIES = {__name__.split(".")[0], "numpy", "numba", *sys.stdlib_module_names} - {"__main__"}
 Line = tuple[str, int]
 
 
 class Lines:
     """Which line of the user's code was running when a row was recorded."""
 
-    def __init__(self, record: Callable[[], Any]) -> None:
-        self._rows: list[int] = []
-        self._lines: list[Line] = []
+    def __init__(self, record: Callable[[], Any], first: Line = ("<unknown>", 0)) -> None:
+        self._rows = [0]
+        self._lines = [first]  # of rows that no line of Python was seen to record: jitted code
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
@@ -29,8 +29,7 @@ class Lines:
 
     def of(self, row: int) -> Line:
         """File and line of a row."""
-        at = bisect.bisect_right(self._rows, row) - 1
-        return self._lines[at] if at >= 0 else ("<unknown>", 0)
+        return self._lines[bisect.bisect_right(self._rows, row) - 1]
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         return self._trace if _is_users(frame) else None
@@ -50,4 +49,5 @@ class Lines:
 
 
 def _is_users(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").split(".")[0] not in _LIBRARIES
+    made = frame.f_code.co_filename == "<string>"  # methods of namedtuples and dataclasses
+    return not made and frame.f_globals.get("__name__", "").split(".")[0] not in _LIBRARIES

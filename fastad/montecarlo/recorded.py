@@ -94,4 +94,5 @@ def _joined(payoff: Callable[..., Any], control: Callable[..., Any] | None, with
             parts.append(control(*inputs))
         return tuple(parts)
 
+    function.__wrapped__ = payoff  # type: ignore[attr-defined]
     return function

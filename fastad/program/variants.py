@@ -8,6 +8,7 @@ child for every other number.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +108,13 @@ class Trie:
     ) -> Trie:
         """Record f at these inputs as the root."""
         return cls(f, inputs, to_args, max_variants, Variant(Recording.record(f, inputs, vector, to_args)))
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and first line of f."""
+        f = inspect.unwrap(self._f) if self._f is not None else None
+        code = getattr(getattr(f, "py_func", f), "__code__", None)  # a jitted function has its Python one
+        return ("<unknown>", 0) if code is None else (code.co_filename, code.co_firstlineno)
 
     def record_again(self, vector: Vector) -> Recording:
         """Run f once more at these inputs, for whoever watches; the recording does not join the variants."""
