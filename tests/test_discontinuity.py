@@ -181,7 +181,10 @@ def autocall(p, z):
     ("payoff", "steps"), [(knock_out_if, 10), (knock_out_where, 10), (knock_in, 6), (range_accrual, 5), (autocall, 5)]
 )
 def test_products_that_jump(payoff, steps):
-    """The missing part against central differences of 20 times the paths (a third of it: it is an estimate)."""
+    """The missing part against central differences of 10 times the paths.
+
+    It comes from 4,096 paths, with an error of 11 % over seeds; the differences have one, too.
+    """
     result = fad.monte_carlo(payoff, AT, normals=steps, paths=50_000, seed=2)
     (text,) = result.warnings
     assert text.startswith(line_of(payoff))
@@ -190,7 +193,9 @@ def test_products_that_jump(payoff, steps):
     bumped = fad.monte_carlo(payoff, AT, normals=steps, paths=500_000, seed=3, compare_with_bump=True)
     for name, estimate in found.items():
         exact = bumped.bumped[name] - bumped.gradient[name]
-        assert estimate == pytest.approx(exact, rel=0.35), name
+        error = abs(exact / bumped.bump_scores[name])
+        assert abs(estimate - exact) < 0.35 * abs(exact) + 2.0 * error, name
+        assert 8.0 * error < abs(exact), name
 
 
 def call_if(p, z):
