@@ -25,6 +25,7 @@ from .variants import Branch, Trie, VariantInfo, variant_table
 
 Argnums = int | Sequence[int]
 _MOST_GROUPS = 256  # per task: enough scenarios for those that branch away alike to fill groups of their own
+_PLANS_BESIDES = 64  # plans kept besides two for each variant: other arguments to vary or to differentiate by
 _MODES = ("rerecord", "raise", "ignore")
 
 
@@ -359,9 +360,13 @@ class Program:
 
     def _plan(self, recording: Recording, varying: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
         key = (id(recording), varying.tobytes(), wrt.tobytes())
-        if key not in self._plans:
-            self._plans[key] = build(recording, varying, wrt)
-        return self._plans[key]
+        plan = self._plans.pop(key, None)
+        if plan is None:
+            plan = build(recording, varying, wrt)
+        self._plans[key] = plan  # last, so that the one least recently used comes first
+        while len(self._plans) > 2 * self._max_variants + _PLANS_BESIDES:
+            self._plans.pop(next(iter(self._plans)), None)
+        return plan
 
 
 def _written(gradient: Any, out: Any) -> Any:
