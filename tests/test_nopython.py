@@ -687,10 +687,15 @@ import fastad as fad
 def f(x):
     return fad.square(x) + 1.0 if x > 0.0 else x
 
+@numba.njit(cache=True)
+def of_floats(x):
+    return fad.square(x)
+
 tape = fad.Tape()
 x = tape.input(3.0)
 y = f(x)
 print(y.value, tape.reverse(y)[0], sum(f.stats.cache_hits.values()), tape._guard_sites[0].line)
+print(of_floats(3.0), sum(of_floats.stats.cache_hits.values()))
 """
 
 
@@ -700,7 +705,7 @@ def test_a_cached_function_never_runs_the_rules_of_another_version(tmp_path):
     for version in ("one", "two"):
         shutil.copytree(package, tmp_path / version / "fastad", ignore=shutil.ignore_patterns("__pycache__"))
     ops = tmp_path / "two" / "fastad" / "ops.py"
-    changed = ops.read_text().replace('Op("square", "x * x", ("2.0 * x",)', 'Op("square", "x * x", ("7.0 * x",)')
+    changed = ops.read_text().replace('Op("square", "x * x", ("2.0 * x",)', 'Op("square", "x * x * x", ("7.0 * x",)')
     assert changed != ops.read_text()
     ops.write_text(changed)
     script = tmp_path / "user.py"
@@ -714,10 +719,11 @@ def test_a_cached_function_never_runs_the_rules_of_another_version(tmp_path):
         result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
         return result.stdout.split()
 
-    assert run("one") == ["10.0", "6.0", "0", "9"]
-    assert run("one") == ["10.0", "6.0", "1", "9"]  # from the cache, with the line of its guard
-    assert run("two") == ["10.0", "21.0", "0", "9"]
-    assert run("one") == ["10.0", "6.0", "1", "9"]
+    assert run("one") == ["10.0", "6.0", "0", "9", "9.0", "0"]
+    assert run("one") == ["10.0", "6.0", "1", "9", "9.0", "1"]  # from the cache, with the line of its guard
+    assert run("two") == ["28.0", "21.0", "0", "9", "27.0", "0"]
+    assert run("one") == ["10.0", "6.0", "1", "9", "9.0", "0"]
+    assert run("one") == ["10.0", "6.0", "1", "9", "9.0", "1"]
 
 
 def test_functions_written_before_the_import():

@@ -26,6 +26,7 @@ from .actives import Actives
 from .duals import arithmetic_of_inner
 from .kinds import ACTIVE, CONDITION, DualType, common_dual, is_real
 from .rows import site_of_call
+from .version import mark
 
 # Names in Python's math module that are not those of the table.
 _MATH_NAMES = {
@@ -45,6 +46,7 @@ Typing = Callable[[tuple[types.Type, ...]], Any]
 
 def arithmetic_of(context: Any, builder: ir.IRBuilder, numba_type: types.Type) -> Any:
     """Return the arithmetic that computes results of a type."""
+    mark(context)
     if numba_type == ACTIVE:
         return Actives(context, builder)
     return arithmetic_of_inner(context, builder, numba_type)
