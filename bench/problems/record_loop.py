@@ -1,4 +1,4 @@
-"""What compiled code pays to record a row, and to reverse it: ``a = a * y + x`` in a loop, on memory already touched."""
+"""What compiled code pays to record a row and to reverse it: ``a = a * y + x`` in a loop, on memory touched before."""
 
 from __future__ import annotations
 

@@ -353,7 +353,9 @@ def _define(function: ir.Function, context: Any, name: str, pattern: str) -> Non
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     arguments = iter(function.args)
-    operands = [Number(next(arguments)) if kind == "f" else Number(*(next(arguments) for _ in range(3))) for kind in pattern]
+    operands = [
+        Number(next(arguments)) if kind == "f" else Number(*(next(arguments) for _ in range(3))) for kind in pattern
+    ]
     number = Actives(context, builder, _CodedExits(context)).apply_in_place(name, *operands)
     result = ir.Constant(_RESULT, ir.Undefined)
     for i, part in enumerate(number):

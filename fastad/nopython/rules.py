@@ -142,9 +142,7 @@ class Floats:
         kernel.compile((types.float64,) * len(operands))
         compiled = kernel.overloads[(types.float64,) * len(operands)]
         self.context.add_linking_libs([compiled.library])
-        _, result = self.context.call_internal_no_propagate(
-            self.builder, compiled.fndesc, compiled.signature, operands
-        )
+        _, result = self.context.call_internal_no_propagate(self.builder, compiled.fndesc, compiled.signature, operands)
         return result
 
     def _intrinsic(self, name: str, operands: tuple[ir.Value, ...]) -> ir.Value:
