@@ -537,6 +537,39 @@ def test_a_float_of_an_active_is_refused_with_the_sentence_of_python():
         assert str(python.value) in str(error.value)
 
 
+def test_names_of_arguments():
+    def f(x, y):
+        return (
+            fad.where(x > y, b=x, a=y),
+            fad.clip(x, upper=1.0),
+            fad.clip(x, 0.75),
+            fad.pow(x, y=2),
+            fad.clip(x, lower=y),
+        )
+
+    assert_records_alike(f, 1.3, 0.7)
+    with pytest.raises(numba.TypingError, match="unexpected keyword"):
+        numba.njit(lambda x: fad.clip(x, most=1.0))(fad.Tape().input(1.0))
+
+
+def test_what_a_tape_cannot_do_inside():
+    x = fad.Tape().input(1.0)
+
+    @numba.njit(parallel=True)
+    def several_threads(x, n):
+        out = np.zeros(n)
+        for i in numba.prange(n):
+            out[i] = fad.value(x * i)
+        return out
+
+    with pytest.raises(numba.core.errors.UnsupportedError, match="cannot be recorded in a prange"):
+        several_threads(x, 10)
+    with pytest.raises(numba.TypingError, match="pass it as an argument"):
+        numba.njit(lambda y: x * y)(1.0)
+    with pytest.raises(numba.TypingError, match="digits that are known when the function is compiled"):
+        numba.njit(lambda x, n: round(x, n))(x, 2)
+
+
 def test_dicts_are_refused_by_name():
     with pytest.raises(TypeError, match=r"a jitted function cannot take a dict: pass .* namedtuple"):
         fad.grad(asian)({"spot": 1.0}, np.ones(3))

@@ -1,7 +1,8 @@
 """Actives and duals inside ``@numba.njit``. Importing this package costs nothing; numba is told when it first asks.
 
 ``kinds`` has the types, ``rules`` turns the text of the op table into instructions, ``rows`` stores rows into the
-columns of a tape, ``actives`` is the arithmetic of actives made of these two, ``duals`` that of duals;
+columns of a tape, ``actives`` is the arithmetic of actives made of these two (``outline`` keeps it short in long
+functions), ``duals`` that of duals;
 ``functions``, ``powers``, ``builtins`` and ``arrays`` register what user code may call, by loops over the table.
 """
 
