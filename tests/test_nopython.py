@@ -500,6 +500,32 @@ def assign_first(z):
     z[0] = 1.0
 
 
+def test_lookups():
+    def f(x, y, a, b):
+        knots = np.array([0.0, 1.0, 2.0])
+        inside = fad.interp(x, knots, (a, b, a * b)) * y
+        return inside + fad.take([a, b, 3.0 * a], y) + fad.interp(y, knots, np.array([1.0, 2.0, 4.0])) * x
+
+    assert_records_alike(f, 0.5, 1.2, 2.0, 3.0)
+    assert_same_bits(numba.njit(lambda x: fad.interp(x, np.arange(3.0), np.arange(3.0)))(0.25), 0.25)
+
+    @numba.njit
+    def g(x, z):
+        return fad.interp(x, np.arange(3.0), z) + fad.take(z, 0.0 * x + 1.0) * fad.take(z, 2)
+
+    z, xs = np.array([1.0, 3.0, 2.0]), np.linspace(-1.0, 3.0, 9)
+    results = [fad.record(h, 0.5, z).batch(xs, z, axes=(0, None), wrt=(0, 1)) for h in (g, g.py_func)]
+    assert_same_bits(results[0].value, results[1].value)
+    for a, b in zip(results[0].gradient, results[1].gradient):
+        assert_same_bits(a, b)
+    passive = numba.njit(lambda total, n: fad.take(np.arange(3.0), total if n else 1.0 * total))
+    assert passive(2.0, 1) == 2.0
+    tape = fad.Tape()
+    with pytest.raises(ValueError, match="xp must be increasing"):
+        numba.njit(lambda x: fad.interp(x, np.zeros(3), np.zeros(3)))(tape.input(1.0))
+    assert len(tape) == 1
+
+
 # -------------------- locations --------------------
 
 
