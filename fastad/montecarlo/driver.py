@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..program.batch import checked_threads
+from .by_record import METHODS, Payoff
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
 from .discontinuity import examine
 from .engine import Engine
 from .execute import on_executor, on_threads
 from .gather import gather
-from .prepare import Inputs, checked_choice, checked_paths, job_of, sampled
+from .prepare import Inputs, checked_choice, checked_paths, job_of, recorder_of, sampled
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -45,6 +46,7 @@ def monte_carlo(
     until: float | None = None,
     resume: Any = None,
     gradient: str = "each",
+    method: str = "auto",
     threads: int | None = None,
     executor: Any = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -94,6 +96,9 @@ def monte_carlo(
         Continue this run, or the one saved there, up to ``paths`` paths in all; same numbers as in one run.
     gradient : {"each", "sum"}
         Sensitivities of every payoff, or of their sum: one reverse sweep instead of one per payoff.
+    method : {"auto", "replay", "record"}
+        Replay one recording over the paths, or record and reverse a jitted payoff path by path in compiled code:
+        better where nearly every path branches differently. ``auto`` counts the branches of 64 paths.
     threads : int, optional
         All cores by default.
     executor : optional
@@ -138,6 +143,7 @@ def monte_carlo(
     started = time.perf_counter()
     checked_choice(sampler, _SAMPLERS, "sampler")
     checked_choice(gradient, GRADIENTS, "gradient")
+    checked_choice(method, METHODS, "method")
     paths, threads = checked_paths(paths, antithetic, sampler), checked_threads(threads)
     control_of_path, control_mean = parsed_control(control)
     inputs = Inputs(params, normals, uniforms)
@@ -146,10 +152,12 @@ def monte_carlo(
     first = inputs.at(source.numbers(0))
     recorded = record(payoff, inputs.packing, first, tuple(args), control_of_path, gradient, max_variants, seed)
     job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, control_mean)
-    engine = Engine(recorded.trie, job)
+    path_by_path = Payoff(payoff, tuple(args), inputs.params, inputs.vector, inputs.shapes, source)
+    recorder = recorder_of(method, path_by_path, inputs, recorded, job, executor)
+    engine = Engine(recorded.trie, job, recorder=recorder)
     warnings: list[str] = []
 
-    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded), job.source)
+    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded, recorder is not None), job.source)
     numbers = range(before.blocks, job.source.blocks)
     with reporter(progress, paths) as report:
         if executor is None:

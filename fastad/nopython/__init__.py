@@ -1,8 +1,9 @@
 """Actives and duals inside ``@numba.njit``. Importing this package costs nothing; numba is told when it first asks.
 
 ``kinds`` has the types, ``rules`` turns the text of the op table into instructions, ``rows`` stores rows into the
-columns of a tape, ``actives`` is the arithmetic of actives made of these two, ``duals`` that of duals;
-``functions``, ``powers``, ``builtins`` and ``arrays`` register what user code may call, by loops over the table.
+columns of a tape, ``actives`` is the arithmetic of actives made of these two (``outline`` keeps it short in long
+functions), ``duals`` that of duals; ``functions``, ``powers``, ``builtins``, ``arrays`` and ``lookups`` register what
+user code may call, by loops over the table.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _OURS = __name__.split(".")[0]
 
 def install() -> None:
     """Register everything with numba: 0.1 s, and so only when a user's function is compiled or called."""
-    from . import arrays, boxing, builtins, duals, functions, powers  # noqa: F401
+    from . import arrays, boxing, builtins, duals, functions, lookups, powers  # noqa: F401
 
 
 class _FirstCompilation(event.Listener):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
+from numba.core.errors import UnsupportedError
 
 from ..ops import BY_NAME, OPCODE
 from ..record import header
@@ -15,6 +16,7 @@ from .kinds import ACTIVE, CONDITION
 from .rows import DOUBLE, INT8, INT32, INT64, Exits, has_flag, push, push_guard, same_tape
 from .rules import SYMBOL, Floats, evaluate
 
+_NO_PRANGE = "actives cannot be recorded in a prange: a tape belongs to one thread; use range"
 _MIRRORED = {"less": "greater", "less_equal": "greater_equal", "equal": "equal", "not_equal": "not_equal"}
 _MIRRORED |= {mirrored: name for name, mirrored in _MIRRORED.items()}
 _BOOL = ir.IntType(1)
@@ -71,9 +73,11 @@ class Actives:
     type = ACTIVE
 
     def __init__(self, context: Any, builder: ir.IRBuilder, exits: Exits | None = None) -> None:
+        if "__numba_parfor_gufunc" in builder.function.name:
+            raise UnsupportedError(_NO_PRANGE)
         self.context = context
         self.builder = builder
-        self._exits = exits or Exits(context)
+        self.exits = exits or Exits(context)
         self._floats = Floats(context, builder)
 
     def constant(self, number: float) -> Number:
@@ -111,18 +115,11 @@ class Actives:
     # -------------------- operations --------------------
 
     def apply(self, name: str, *operands: Number) -> Number:
-        """Record an operation of the table: in place, or by a call where the function has many."""
-        x, y = (*operands, Number(_ZERO))[:2]
-        if x.is_plain and y.is_plain:
-            return Number(self._floats.apply(name, *(operand.value for operand in operands)))
-        if stands_in_place(self.builder):
-            return self.apply_in_place(name, *operands)
-        return outlined(self, name, operands)
-
-    def apply_in_place(self, name: str, *operands: Number) -> Number:
-        """Record an operation of the table by instructions of this function."""
+        """Record an operation of the table."""
         value = self._floats.apply(name, *(operand.value for operand in operands))
         x, y = (*operands, Number(_ZERO))[:2]
+        if x.is_plain and y.is_plain:
+            return Number(value)
         builder = self.builder
         tape = self.common_tape(x, y)
 
@@ -131,15 +128,15 @@ class Actives:
             names = dict(zip("xy", (operand.value for operand in operands))) | {"v": value}
             partials = [evaluate(rule, names, self._floats) for rule in BY_NAME[name].partials]
             first, second = (*map(self._cell, operands, partials), _ZERO)[:2]
-            return push(self._exits, builder, tape, OPCODE[name], (x.row, y.row), (first, second), value)
+            return push(self.exits, builder, tape, OPCODE[name], (x.row, y.row), (first, second), value)
 
         return Number(value, self._where_active(x, y, record), tape)
 
     def _cell(self, operand: Number, partial: ir.Value) -> ir.Value:
         """What stands in a partial column: the partial, or the operand's value where it is passive."""
-        return (
-            operand.value if operand.is_plain else self.builder.select(self._is_active(operand), partial, operand.value)
-        )
+        if operand.is_plain:
+            return operand.value
+        return self.builder.select(self._is_active(operand), partial, operand.value)
 
     def _is_active(self, x: Number) -> ir.Value:
         return self.builder.icmp_signed(">=", x.row, _ROW_0)
@@ -152,7 +149,7 @@ class Actives:
 
     def _same_tape(self, x: Number, y: Number) -> None:
         if not (x.is_plain or y.is_plain):
-            same_tape(self._exits, self.builder, x.row, x.tape, y.row, y.tape)
+            same_tape(self.exits, self.builder, x.row, x.tape, y.row, y.tape)
 
     def _where_active(self, x: Number, y: Number, record: Callable[[], ir.Value]) -> ir.Value:
         """Row made by ``record`` where an operand is active, else -1."""
@@ -175,20 +172,20 @@ class Actives:
         builder, tape = self.builder, condition.tape
         for operand in (x, y):
             if not operand.is_plain:
-                same_tape(self._exits, builder, operand.row, operand.tape, _ROW_0, tape)
+                same_tape(self.exits, builder, operand.row, operand.tape, _ROW_0, tape)
         row = self.condition_row(condition)
         both_passive = builder.icmp_signed("<", builder.and_(x.row, y.row), _ROW_0)
 
         def stopped() -> Sequence[ir.Value]:  # a row has room for one passive operand
             none = (_PASSIVE_ROW, _PASSIVE_ROW)
-            return [push(self._exits, builder, tape, OPCODE["stop_gradient"], none, (x.value, x.value), x.value)]
+            return [push(self.exits, builder, tape, OPCODE["stop_gradient"], none, (x.value, x.value), x.value)]
 
         first = Number(x.value, merged(builder, both_passive, stopped, [x.row])[0], tape)
         outcome = builder.uitofp(condition.outcome, DOUBLE)
-        push(self._exits, builder, tape, OPCODE["cond"], (row, _PASSIVE_ROW), (_ZERO, _ZERO), outcome)
+        push(self.exits, builder, tape, OPCODE["cond"], (row, _PASSIVE_ROW), (_ZERO, _ZERO), outcome)
         other = builder.fsub(ir.Constant(DOUBLE, 1.0), outcome)
         cells = (self._cell(first, outcome), self._cell(y, other))
-        return push(self._exits, builder, tape, OPCODE["where"], (first.row, y.row), cells, value)
+        return push(self.exits, builder, tape, OPCODE["where"], (first.row, y.row), cells, value)
 
     def select(self, condition: ir.Value, x: Number, y: Number) -> Number:
         """Choose by a plain boolean."""
@@ -207,15 +204,14 @@ class Actives:
         if x.is_plain and y.is_plain:
             return Comparison(outcome)
         self._same_tape(x, y)
-        swapped = builder.icmp_signed("<", x.row, ir.Constant(INT32, 0))
+        swapped = builder.icmp_signed("<", x.row, _ROW_0)
         codes = (ir.Constant(INT8, OPCODE[_MIRRORED[name]]), ir.Constant(INT8, OPCODE[name]))
         pairs = (codes, (y.row, x.row), (x.row, y.row))
         code, first, second = (builder.select(swapped, *pair) for pair in pairs)
-        both = builder.icmp_signed(">=", second, ir.Constant(INT32, 0))
+        both = builder.icmp_signed(">=", second, _ROW_0)
         passive = builder.select(both, _ZERO, builder.select(swapped, x.value, y.value))
-        return Comparison(
-            outcome, code, first, second, passive, _PASSIVE_ROW, self._tape_of(first, self.common_tape(x, y))
-        )
+        tape = self._tape_of(first, self.common_tape(x, y))
+        return Comparison(outcome, code, first, second, passive, tape=tape)
 
     def test(self, name: str, x: Number) -> Comparison:
         """A condition of one operand, such as isnan."""
@@ -232,7 +228,7 @@ class Actives:
 
     def _tape_of(self, row: ir.Value, tape: ir.Value) -> ir.Value:
         """The tape, or none where the row is passive: that is how a condition knows."""
-        return self.builder.select(self.builder.icmp_signed(">=", row, ir.Constant(INT32, 0)), tape, _NO_TAPE)
+        return self.builder.select(self.builder.icmp_signed(">=", row, _ROW_0), tape, _NO_TAPE)
 
     def condition_row(self, condition: Comparison) -> ir.Value:
         """Row of a condition on a tape, recorded now unless it has one."""
@@ -241,7 +237,7 @@ class Actives:
         def record() -> Sequence[ir.Value]:
             value = builder.uitofp(condition.outcome, DOUBLE)
             arguments, cells = (condition.arg0, condition.arg1), (_ZERO, condition.passive)
-            return [push(self._exits, builder, condition.tape, condition.code, arguments, cells, value)]
+            return [push(self.exits, builder, condition.tape, condition.code, arguments, cells, value)]
 
         return merged(builder, builder.icmp_signed("<", condition.row, _ROW_0), record, [condition.row])[0]
 
@@ -253,7 +249,7 @@ class Actives:
             builder.if_then(has_flag(builder, tape, header.RECORDS_GUARDS)),
         ):
             row = self.condition_row(condition)
-            push_guard(self._exits, builder, tape, row, condition.outcome, site)
+            push_guard(self.exits, builder, tape, row, condition.outcome, site)
         return condition.outcome
 
     def frozen(self, x: Number, site: ir.Value) -> ir.Value:
@@ -262,7 +258,7 @@ class Actives:
         if not x.is_plain:
             with builder.if_then(self._is_active(x)), builder.if_then(has_flag(builder, x.tape, header.FREEZES)):
                 condition = self._same(x)
-                push_guard(self._exits, builder, x.tape, self.condition_row(condition), condition.outcome, site)
+                push_guard(self.exits, builder, x.tape, self.condition_row(condition), condition.outcome, site)
         return x.value
 
     def negate(self, condition: Comparison) -> Comparison:
@@ -289,7 +285,7 @@ class Actives:
         ]
 
         def record() -> Sequence[ir.Value]:
-            same_tape(self._exits, builder, _ROW_0, a.tape, _ROW_0, b.tape)
+            same_tape(self.exits, builder, _ROW_0, a.tape, _ROW_0, b.tape)
             return self._combined(name, outcome, self.condition_row(a), self.condition_row(b), a.tape)
 
         both = builder.not_(builder.or_(a_plain, b_plain))
@@ -300,64 +296,3 @@ class Actives:
 
     def _has_tape(self, condition: Comparison) -> ir.Value:
         return self.builder.icmp_unsigned("!=", condition.tape, _NO_TAPE)
-
-
-# -------------------- operations out of line --------------------
-# A row is some forty instructions, and LLVM's time grows faster than their number: 100 lines of a payoff took nine
-# times as long to compile as with floats. So the first operations of a function stand in place, which is where small
-# hot loops are, and those of long functions are calls of one function per operation, 1 ns more each.
-
-_IN_PLACE = 32
-_NO_ROOM, _OTHER_TAPE = -2, -3
-_RESULT = ir.LiteralStructType([DOUBLE, INT32, INT64])
-
-
-class _CodedExits(Exits):
-    """How an outlined operation leaves: with a code in place of the row, which its caller turns into an exception."""
-
-    def no_room(self, builder: ir.IRBuilder) -> None:
-        builder.ret(ir.Constant(_RESULT, [0.0, _NO_ROOM, 0]))
-
-    def two_tapes(self, builder: ir.IRBuilder) -> None:
-        builder.ret(ir.Constant(_RESULT, [0.0, _OTHER_TAPE, 0]))
-
-
-def stands_in_place(builder: ir.IRBuilder) -> bool:
-    """Whether the next operation of a function is one of the first."""
-    function = builder.function
-    function.fastad_operations = getattr(function, "fastad_operations", 0) + 1
-    return function.fastad_operations <= _IN_PLACE
-
-
-def outlined(arithmetic: Actives, name: str, operands: Sequence[Number]) -> Number:
-    """Call the function of an operation, made when it is first needed in a module."""
-    builder = arithmetic.builder
-    arguments = [part for x in operands for part in ((x.value,) if x.is_plain else x)]
-    pattern = "".join("f" if x.is_plain else "a" for x in operands)
-    function_type = ir.FunctionType(_RESULT, [argument.type for argument in arguments])
-    function = cgutils.get_or_insert_function(builder.module, function_type, f"fastad.{name}.{pattern}")
-    if function.is_declaration:
-        _define(function, arithmetic.context, name, pattern)
-    result = builder.call(function, arguments)
-    value, row, tape = (builder.extract_value(result, i) for i in range(3))
-    exits = arithmetic._exits
-    with builder.if_then(builder.icmp_signed("<", row, _PASSIVE_ROW), likely=False):
-        with builder.if_then(builder.icmp_signed("==", row, ir.Constant(INT32, _OTHER_TAPE)), likely=False):
-            exits.two_tapes(builder)
-        exits.no_room(builder)
-    return Number(value, row, tape)
-
-
-def _define(function: ir.Function, context: Any, name: str, pattern: str) -> None:
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    builder = ir.IRBuilder(function.append_basic_block())
-    arguments = iter(function.args)
-    operands = [
-        Number(next(arguments)) if kind == "f" else Number(*(next(arguments) for _ in range(3))) for kind in pattern
-    ]
-    number = Actives(context, builder, _CodedExits(context)).apply_in_place(name, *operands)
-    result = ir.Constant(_RESULT, ir.Undefined)
-    for i, part in enumerate(number):
-        result = builder.insert_value(result, part, i)
-    builder.ret(result)

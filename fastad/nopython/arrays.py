@@ -27,7 +27,8 @@ from numba.extending import (
 from ..record.array import ActiveArray
 from ..record.dual import DualArray
 from .boxing import Attributes, owner
-from .kinds import ACTIVE, STAMP, DualType, fields_of, make, members
+from .kinds import ACTIVE, DualType, fields_of, make, members
+from .version import STAMP
 
 Layout = Literal["C", "A"]
 

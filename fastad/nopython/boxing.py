@@ -6,6 +6,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.core.imputils import lower_constant
 from numba.extending import NativeValue, box, typeof_impl, unbox
 
 from ..record import header
@@ -23,6 +25,13 @@ def _type_of_active(value: Active, c: Any) -> types.Type:
 @typeof_impl.register(Condition)
 def _type_of_condition(value: Condition, c: Any) -> types.Type:
     return CONDITION
+
+
+@lower_constant(ActiveType)
+def _refuse_constant(context: Any, builder: ir.IRBuilder, numba_type: types.Type, value: Any) -> None:
+    raise TypingError(
+        "an active is no constant of a jitted function, nor the sum of a prange: pass it as an argument, and use range"
+    )
 
 
 class Attributes:

@@ -204,14 +204,18 @@ register(np.where, "where", active_only(_choice))
 def _clipped(args: tuple[types.Type, ...]) -> types.Type | None:
     if len(args) != 3:
         return None
-    return result_type(tuple(t for t in args if not isinstance(t, types.NoneType)))
+    return result_type(tuple(t for t in args if not _is_open(t)))
+
+
+def _is_open(bound: types.Type) -> bool:
+    return isinstance(bound, types.NoneType) or (isinstance(bound, types.Omitted) and bound.value is None)
 
 
 @lowering("clip")
 def _lower_clip(arithmetic: Any, operands: tuple[types.Type, ...], values: Any) -> Any:
     x = arithmetic.convert(operands[0], values[0])
     for name, bound, value in zip(("maximum", "minimum"), operands[1:], values[1:]):
-        if not isinstance(bound, types.NoneType):
+        if not _is_open(bound):
             x = arithmetic.apply(name, x, arithmetic.convert(bound, value))
     return x
 

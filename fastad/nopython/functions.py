@@ -1,11 +1,12 @@
 """What compiled code may do with actives and duals: operators and functions, by loops over the op table.
 
-Each entry is a typing rule (``_register``) that answers where an operand is active, a dual or, for fastad's own
+Each entry is a typing rule (``register``) that answers where an operand is active, a dual or, for fastad's own
 functions, a plain number, and a lowering that hands the operands to the arithmetic of the result's type.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections.abc import Callable
@@ -25,7 +26,9 @@ from ..record.active import NO_FLOAT
 from .actives import Actives
 from .duals import arithmetic_of_inner
 from .kinds import ACTIVE, CONDITION, DualType, common_dual, is_real
+from .outline import OutlinedActives
 from .rows import site_of_call
+from .version import mark
 
 # Names in Python's math module that are not those of the table.
 _MATH_NAMES = {
@@ -45,8 +48,9 @@ Typing = Callable[[tuple[types.Type, ...]], Any]
 
 def arithmetic_of(context: Any, builder: ir.IRBuilder, numba_type: types.Type) -> Any:
     """Return the arithmetic that computes results of a type."""
+    mark(context)
     if numba_type == ACTIVE:
-        return Actives(context, builder)
+        return OutlinedActives(context, builder)
     return arithmetic_of_inner(context, builder, numba_type)
 
 
@@ -73,6 +77,7 @@ def register(function: Any, key: str, typing: Typing, *, literal: bool = False) 
 
     The rule returns the type of the result, or None where the function is not ours to answer for.
     """
+    pysig = _signature(function)
 
     class _Template(AbstractTemplate):
         key = function
@@ -80,13 +85,33 @@ def register(function: Any, key: str, typing: Typing, *, literal: bool = False) 
         prefer_literal = literal
 
         def generic(self, args: tuple[types.Type, ...], kws: dict[str, Any]) -> Any:
-            result = None if kws else typing(args)
-            return None if result is None else signature(result, *args)
+            named = pysig is not None and (kws or len(args) < len(pysig.parameters))
+            if named:
+                args = _folded(pysig, args, kws)
+            result = None if kws and not named else typing(args)
+            return None if result is None else signature(result, *args).replace(pysig=pysig if named else None)
 
         def get_impl_key(self, sig: Any) -> str:
             return f"fastad.{key}"  # not the function: numba's own lowerings for it stay as they are
 
     builtin_registry.register_global(function, types.Function(_Template))
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    """Names and defaults of the arguments of one of fastad's functions."""
+    return inspect.signature(function) if getattr(function, "__module__", "").startswith("fastad.") else None
+
+
+def _folded(pysig: Any, args: tuple[types.Type, ...], kws: dict[str, Any]) -> tuple[types.Type, ...]:
+    """Types of all arguments in order; a default is an Omitted type, as numba has it."""
+    try:
+        bound = pysig.bind_partial(*args, **kws).arguments
+    except TypeError as error:
+        raise TypingError(str(error)) from error
+    missing = [p for p in pysig.parameters.values() if p.name not in bound and p.default is p.empty]
+    if missing:
+        return ()
+    return tuple(bound.get(p.name, types.Omitted(p.default)) for p in pysig.parameters.values())
 
 
 def lowering(key: str) -> Callable[[Any], Any]:

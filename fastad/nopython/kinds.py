@@ -6,7 +6,6 @@ one version of fastad is compiled anew under another.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -14,11 +13,7 @@ from numba.core import cgutils, types
 from numba.core.typeconv import Conversion
 from numba.extending import lower_cast, models, register_model
 
-from ..kernels._jit import digest_of_sources
-from ..record import header
-
-_FOLDER = Path(__file__).parent
-STAMP = digest_of_sources([*sorted(_FOLDER.glob("*.py")), Path(header.__file__)])[:16]
+from .version import STAMP
 
 _PASSIVE = types.Number | types.Boolean  # what an active number may be mixed with
 

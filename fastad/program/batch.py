@@ -312,7 +312,7 @@ def ranges(n_groups: int, size: int) -> list[tuple[int, int]]:
 
 
 def run_in_order(
-    runner: Runner, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
+    runner: Any, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
 ) -> None:
     """Run ranges of groups on threads and consume their results in order, a few ranges ahead at most."""
     pieces = list(pieces)

@@ -65,8 +65,11 @@ class Header:
         count = int(self.fields[GUARDS])
         guards = self._guards[:count]
         self.fields[LIMIT] = self.fields[GUARD_LIMIT] = self.fields[GUARDS] = 0
-        addresses, which = np.unique(guards[:, 1], return_inverse=True)
-        sites = [NativeSite.at(address) for address in addresses.tolist()]
+        length = int(self.fields[LENGTH])
         if count == len(self._guards):
             self._guards = np.empty((max(_FIRST_GUARDS, 2 * count), 2), np.int64)
-        return int(self.fields[LENGTH]), guards[:, 0], [sites[i] for i in which.tolist()]
+        if not count:
+            return length, guards[:, 0], []
+        addresses, which = np.unique(guards[:, 1], return_inverse=True)
+        sites = [NativeSite.at(address) for address in addresses.tolist()]
+        return length, guards[:, 0], [sites[i] for i in which.tolist()]

@@ -34,6 +34,7 @@ BYTES_PER_ROW = 33
 FIELDS_PER_STAGED_ROW = 5
 _STAGED_ROWS = 4096  # long enough to amortise a flush (20 us), short enough to stay in cache
 _FIRST_CAPACITY = 1024
+_ROOM = 16384  # rows for compiled code at least: it fills them in 50 us, and asking costs as much
 _PAGE, _CACHE_LINE = 4096, 64
 _STAGGERED_FROM = 65536  # rows; smaller columns are in cache, and making them should cost nothing
 _MAX_ROWS = 2**31 - 2  # int32 rows, and one more for the leading row of the sweeps' buffers
@@ -256,7 +257,7 @@ class Storage:
 
     def _room_for_compiled(self) -> None:
         """Compiled code has met its limit: grow the columns and the list of guards."""
-        self._make_room()
+        self._make_room(max(1, min(_ROOM, self._cap - len(self))))
         self._lend(-1)
 
     # -------------------- positions --------------------
