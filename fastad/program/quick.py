@@ -79,13 +79,14 @@ class Quick:
         self._frames = _Frames(recording)
         self._outputs = recording.outputs
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
-        self._gradients: dict[Any, tuple[int, int, Callable[[Vector], Any]]] = {}
+        self._gradients: dict[int, tuple[int, int, tuple[int, ...], Callable[[Vector], Any]]] = {}
 
     def learn(self, recording: Recording, argnums: Any, inputs: Packing, elements: NDArray[np.int64]) -> None:
         """Note where the derivatives by an argument of this recording stand."""
         consecutive = elements.size > 0 and int(elements[-1]) - int(elements[0]) == elements.size - 1
         if recording is self.trie.root.recording and isinstance(argnums, int) and consecutive and self._is_scalar:
-            self._gradients[argnums] = (int(elements[0]), elements.size, _unpacker(inputs))
+            shape = inputs.shapes[0] if inputs.spec.kind == "leaf" else ()
+            self._gradients[argnums] = (int(elements[0]), elements.size, shape, _unpacker(inputs))
 
     def value(self, args: tuple[Any, ...]) -> Any:
         """Value at these arguments, or None."""
@@ -101,24 +102,26 @@ class Quick:
 
     def value_and_grad(self, args: tuple[Any, ...], argnums: Any, out: Any) -> tuple[float, Any] | None:
         """Value and gradient at these arguments, written to ``out`` if it is given; or None."""
-        try:
-            first, size, unpack = self._gradients[argnums]
-        except (KeyError, TypeError):  # not learned; a list of arguments
+        learned = self._gradients.get(argnums) if isinstance(argnums, int) else None  # 0.0 has the hash of 0
+        if learned is None:
             return None
+        first, size, shape, unpack = learned
         vector = self._bind(args)
         if vector is None:
             return None
         if out is None:
             gradient = np.empty(size)
-        elif type(out) is not np.ndarray or out.dtype is not _FLOAT64 or out.shape != (size,) or not out.flags.carray:
+        elif not shape or type(out) is not np.ndarray or out.shape != shape:
+            return None
+        elif out.dtype is not _FLOAT64 or not out.flags.carray:
             return None
         else:
-            gradient = out
+            gradient = out if len(shape) == 1 else out.ravel()
         value, failed = self._frames.evaluate(vector, _NOTHING, first, gradient)
         if failed >= 0:
             return None
         self.trie.count(self.trie.root, 1)
-        return value, gradient if out is not None else unpack(gradient)
+        return value, out if out is not None else unpack(gradient)
 
 
 def _unpacker(packing: Packing) -> Callable[[Vector], Any]:
