@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from ..kernels import point as kernels
 from ..packing import Packing, Vector
-from ..structure import Spec, open_node
+from ..structure import Spec, flatten_like, is_input, open_node
 from .recording import Recording
 from .variants import Trie
 
 _FLOAT64 = np.dtype(np.float64)
-_NUMBERS = (float, int, np.float64)
+_FLOATS = (float, np.float64)
+_NUMBERS = (*_FLOATS, int)
 _PLAIN_STATIC = (int, bool, str, type(None))
 _NOTHING = np.empty(0)
 
@@ -72,9 +73,9 @@ class _Frames:
 class Quick:
     """Calls of one trie at points that its root recording decides."""
 
-    def __init__(self, trie: Trie, inputs: Packing) -> None:
+    def __init__(self, trie: Trie, inputs: Packing, like: Packing) -> None:
         self.trie = trie
-        self._bind = _binder(inputs)
+        self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._frames = _Frames(recording)
         self._outputs = recording.outputs
@@ -136,7 +137,13 @@ def _unpacker(packing: Packing) -> Callable[[Vector], Any]:
     return packing.unpack
 
 
-def _binder(packing: Packing) -> Callable[[tuple[Any, ...]], Vector | None]:
+def _takes_integers(packing: Packing, like: Packing) -> bool:
+    """Whether an integer is an input wherever a float is; it is static where the first recording has one."""
+    integers = packing.spec.unflatten([0] * len(packing.shapes))
+    return flatten_like(like.spec, integers, is_input)[1].key() == packing.spec.key()
+
+
+def _binder(packing: Packing, scalars: tuple[type, ...]) -> Callable[[tuple[Any, ...]], Vector | None]:
     """Return a function from arguments to the vector of their numbers, None for arguments of another layout."""
     spec, shapes, size = packing.spec, packing.shapes, packing.size
     if len(spec.children) == 1 and spec.children[0].kind == "leaf" and shapes[0]:
@@ -154,7 +161,7 @@ def _binder(packing: Packing) -> Callable[[tuple[Any, ...]], Vector | None]:
         vector, at = np.empty(size), 0
         for leaf, shape in zip(leaves, shapes):
             if not shape:
-                if type(leaf) not in _NUMBERS:
+                if type(leaf) not in scalars:
                     return None
                 vector[at] = leaf
                 at += 1
