@@ -161,7 +161,7 @@ def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
         False to return the array itself where it is one already: scenarios may be gigabytes.
     """
     refuse_foreign(x, what)
-    array = np.asarray(x)
+    array = np.asarray(float(x) if type(x) is int else x)  # NumPy makes an object of an int beyond 64 bits
     if array.dtype.kind not in "fiub" and array.size:
         raise TypeError(f"{what}: expected real numbers, got {array.dtype} ({type(x).__name__})")
     return array.astype(np.float64, order="C", copy=copy)

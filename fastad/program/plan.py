@@ -166,7 +166,8 @@ def _references(
     in_table = r.table_rows < 0
     numbers = np.concatenate([r.partial0[passive[0]], r.partial1[passive[1]], r.table_values[in_table]])
     distinct, which = np.unique(numbers.view(np.int64), return_inverse=True)  # by bits: -0.0 is not 0.0
-    reference = np.where(slot >= 0, slot, ~uniform_slot).astype(np.int32)
+    # A row that nothing needs, an element of a table that nothing needs, refers to no slot.
+    reference = np.where(slot >= 0, slot, ~np.maximum(uniform_slot, 0)).astype(np.int32)
     conditions = np.flatnonzero(r.opcode == _COND)
     reference[conditions] = reference[r.arg0[conditions]]  # a COND row repeats its condition: no copy
     operands = []

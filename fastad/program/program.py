@@ -170,7 +170,7 @@ class Program:
             self._like = self._like or packing
         trie = self._tries[key]
         if self._quick is None or self._quick.trie is not trie:
-            self._quick = Quick(trie, packing)
+            self._quick = Quick(trie, packing, self._like or packing)
         return trie
 
     def _argument(self, recording: Recording, argnums: Argnums) -> tuple[Packing, NDArray[np.int64]]:

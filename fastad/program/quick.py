@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from ..kernels import point as kernels
 from ..packing import Packing, Vector
-from ..structure import Spec, open_node
+from ..structure import Spec, flatten_like, is_input, open_node
 from .recording import Recording
 from .variants import Trie
 
 _FLOAT64 = np.dtype(np.float64)
-_NUMBERS = (float, int, np.float64)
+_FLOATS = (float, np.float64)
+_NUMBERS = (*_FLOATS, int)
 _PLAIN_STATIC = (int, bool, str, type(None))
 _NOTHING = np.empty(0)
 
@@ -72,20 +73,21 @@ class _Frames:
 class Quick:
     """Calls of one trie at points that its root recording decides."""
 
-    def __init__(self, trie: Trie, inputs: Packing) -> None:
+    def __init__(self, trie: Trie, inputs: Packing, like: Packing) -> None:
         self.trie = trie
-        self._bind = _binder(inputs)
+        self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._frames = _Frames(recording)
         self._outputs = recording.outputs
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
-        self._gradients: dict[Any, tuple[int, int, Callable[[Vector], Any]]] = {}
+        self._gradients: dict[int, tuple[int, int, tuple[int, ...], Callable[[Vector], Any]]] = {}
 
     def learn(self, recording: Recording, argnums: Any, inputs: Packing, elements: NDArray[np.int64]) -> None:
         """Note where the derivatives by an argument of this recording stand."""
         consecutive = elements.size > 0 and int(elements[-1]) - int(elements[0]) == elements.size - 1
         if recording is self.trie.root.recording and isinstance(argnums, int) and consecutive and self._is_scalar:
-            self._gradients[argnums] = (int(elements[0]), elements.size, _unpacker(inputs))
+            shape = inputs.shapes[0] if inputs.spec.kind == "leaf" else ()
+            self._gradients[argnums] = (int(elements[0]), elements.size, shape, _unpacker(inputs))
 
     def value(self, args: tuple[Any, ...]) -> Any:
         """Value at these arguments, or None."""
@@ -101,24 +103,26 @@ class Quick:
 
     def value_and_grad(self, args: tuple[Any, ...], argnums: Any, out: Any) -> tuple[float, Any] | None:
         """Value and gradient at these arguments, written to ``out`` if it is given; or None."""
-        try:
-            first, size, unpack = self._gradients[argnums]
-        except (KeyError, TypeError):  # not learned; a list of arguments
+        learned = self._gradients.get(argnums) if isinstance(argnums, int) else None  # 0.0 has the hash of 0
+        if learned is None:
             return None
+        first, size, shape, unpack = learned
         vector = self._bind(args)
         if vector is None:
             return None
         if out is None:
             gradient = np.empty(size)
-        elif type(out) is not np.ndarray or out.dtype is not _FLOAT64 or out.shape != (size,) or not out.flags.carray:
+        elif not shape or type(out) is not np.ndarray or out.shape != shape:
+            return None
+        elif out.dtype is not _FLOAT64 or not out.flags.carray:
             return None
         else:
-            gradient = out
+            gradient = out if len(shape) == 1 else out.ravel()
         value, failed = self._frames.evaluate(vector, _NOTHING, first, gradient)
         if failed >= 0:
             return None
         self.trie.count(self.trie.root, 1)
-        return value, gradient if out is not None else unpack(gradient)
+        return value, out if out is not None else unpack(gradient)
 
 
 def _unpacker(packing: Packing) -> Callable[[Vector], Any]:
@@ -133,7 +137,13 @@ def _unpacker(packing: Packing) -> Callable[[Vector], Any]:
     return packing.unpack
 
 
-def _binder(packing: Packing) -> Callable[[tuple[Any, ...]], Vector | None]:
+def _takes_integers(packing: Packing, like: Packing) -> bool:
+    """Whether an integer is an input wherever a float is; it is static where the first recording has one."""
+    integers = packing.spec.unflatten([0] * len(packing.shapes))
+    return flatten_like(like.spec, integers, is_input)[1].key() == packing.spec.key()
+
+
+def _binder(packing: Packing, scalars: tuple[type, ...]) -> Callable[[tuple[Any, ...]], Vector | None]:
     """Return a function from arguments to the vector of their numbers, None for arguments of another layout."""
     spec, shapes, size = packing.spec, packing.shapes, packing.size
     if len(spec.children) == 1 and spec.children[0].kind == "leaf" and shapes[0]:
@@ -151,7 +161,7 @@ def _binder(packing: Packing) -> Callable[[tuple[Any, ...]], Vector | None]:
         vector, at = np.empty(size), 0
         for leaf, shape in zip(leaves, shapes):
             if not shape:
-                if type(leaf) not in _NUMBERS:
+                if type(leaf) not in scalars:
                     return None
                 vector[at] = leaf
                 at += 1
