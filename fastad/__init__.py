@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, nopython
+from . import errors, nopython, smooth
 from .forward import derivative
 from .montecarlo.driver import monte_carlo
+from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
@@ -37,6 +38,8 @@ __all__ = sorted(
         "Program",
         "Tape",
         "array",
+        "brownian_bridge",
+        "brownian_pca",
         "clip",
         "derivative",
         "errors",
@@ -48,6 +51,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "smooth",
         "stack",
         "take",
         "value",

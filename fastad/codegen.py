@@ -36,7 +36,7 @@ Values and partials by opcode. ``value`` and ``partials`` are for one point. ``v
 
 from __future__ import annotations
 
-from ._jit import jit
+from ._jit import jit, jit_inlined
 from ._simd import {primitives}
 from .sweeps import masked_fma
 from .vmath import {functions}
@@ -44,7 +44,7 @@ from .vmath import {functions}
 
 _SCALAR_VALUE = '''
 
-@jit
+@jit_inlined
 def value(op, x, y, c):
     """Value of one row; ``c`` is the value of the row before it."""
 {branches}
@@ -53,7 +53,7 @@ def value(op, x, y, c):
 
 _SCALAR_PARTIALS = '''
 
-@jit
+@jit_inlined
 def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
 {branches}
@@ -62,7 +62,7 @@ def partials(op, x, y, v, c):
 
 _VALUE_ROW = '''
 
-@jit
+@jit_inlined
 def value_row{family}(op, a, a_step, b, b_step, c, c_step, out, vectors):
     """Values of one row for ``8 * vectors`` scenarios.{note}"""
 {branches}
@@ -70,7 +70,7 @@ def value_row{family}(op, a, a_step, b, b_step, c, c_step, out, vectors):
 
 _ADJOINT_ROW = '''
 
-@jit
+@jit_inlined
 def adjoint_row{family}{suffix}(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):

@@ -16,13 +16,14 @@ Vector = NDArray[np.float64]
 
 def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
     """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
-    if not isinstance(argnums, int | Sequence) or isinstance(argnums, str):
-        raise TypeError(f"argnums={argnums!r}: expected a position, or several")
-    wanted = [argnums] if isinstance(argnums, int) else list(argnums)
-    if not all(isinstance(number, int) for number in wanted):
-        raise TypeError(f"argnums={argnums!r}: expected a position, or several")
+    wanted = [argnums] if isinstance(argnums, int) else argnums
+    if not isinstance(wanted, Sequence) or not all(isinstance(number, int) for number in wanted):
+        raise TypeError(f"argnums={argnums!r}: expected a position, or several; arguments follow, as in fad.grad(f)(x)")
     if any(not -n_args <= number < n_args for number in wanted):
-        raise ShapeError(f"argnums={argnums}: the function has {n_args} argument{'s' if n_args != 1 else ''} here")
+        raise ShapeError(
+            f"argnums={argnums}: the function has {n_args} argument{'s' if n_args != 1 else ''} here; "
+            "what is differentiated is passed by position"
+        )
     numbers = [number % n_args for number in wanted]
     if len(set(numbers)) < len(numbers):
         raise ShapeError(f"argnums={argnums} names an argument twice")
@@ -42,6 +43,7 @@ class Packing:
     def of(cls, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> tuple[Packing, Vector]:
         """Return the layout of a structure of numbers, and its numbers as one vector of float64."""
         leaves, spec = flatten(structure, is_leaf)
+        spec.refuse_foreign("argument")
         return cls(spec, leaf_shapes(leaves)), pack(leaves)
 
     @property
@@ -67,6 +69,7 @@ class Packing:
         leaves, spec = flatten_like(self.spec, structure, is_leaf)
         other, vector = Packing(spec, leaf_shapes(leaves)), pack(leaves)
         if other.spec.key() != self.spec.key() or other.shapes != self.shapes:
+            spec.refuse_foreign("argument")
             raise ShapeError(f"expected a structure like {self.describe()}, got {other.describe()}")
         return vector
 
@@ -82,7 +85,7 @@ def _scalar(array: NDArray[Any]) -> Any:
 def pack(leaves: list[Any]) -> Vector:
     """Return numbers and arrays as one vector."""
     refuse_actives(leaves)
-    return np.concatenate([np.empty(0), *(real_array(leaf, "argument").ravel() for leaf in leaves)])
+    return np.concatenate([np.empty(0), *(real_array(leaf, "argument", copy=False).ravel() for leaf in leaves)])
 
 
 def refuse_actives(leaves: list[Any]) -> None:

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Leaf = Any
 _LEAF = "leaf"
 _STATIC = "static"
+_MASKED = (
+    "a masked array, whose mask would be lost; use .filled(value), .compressed(), or np.where(m.mask, other, m.data)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Spec:
             yield self.static
         for child in self.children:
             yield from child.statics()
+
+    def refuse_foreign(self, what: str) -> None:
+        """Raise TypeError where a static end is a masked or labelled array: the user thinks of it as numbers."""
+        for static in self.statics():
+            refuse_foreign(static, what)
 
     @property
     def n_leaves(self) -> int:
@@ -96,7 +104,7 @@ _REBUILD: dict[str, Callable[[Spec, list[Any]], Any]] = {
 }
 
 
-def _open(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
+def open_node(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
     """Kind, child names and children of a container, or None for an end."""
     if isinstance(node, tuple):
         kind = "namedtuple" if hasattr(node, "_fields") else "tuple"
@@ -140,7 +148,7 @@ def is_result(value: Any) -> bool:
     return is_active(value) or is_number(value)
 
 
-def real_array(x: Any, what: str) -> NDArray[np.float64]:
+def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
     """Return numbers as an array of float64; raise TypeError for what NumPy would convert without asking.
 
     Parameters
@@ -149,13 +157,30 @@ def real_array(x: Any, what: str) -> NDArray[np.float64]:
         Numbers, or an array of them.
     what
         How to name them in the error.
+    copy
+        False to return the array itself where it is one already: scenarios may be gigabytes.
     """
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{what}: a masked array, whose mask would be lost; use .filled(value) or .compressed()")
+    refuse_foreign(x, what)
     array = np.asarray(x)
     if array.dtype.kind not in "fiub" and array.size:
         raise TypeError(f"{what}: expected real numbers, got {array.dtype} ({type(x).__name__})")
-    return array.astype(np.float64, order="C")
+    return array.astype(np.float64, order="C", copy=copy)
+
+
+def refuse_foreign(x: Any, what: str) -> None:
+    """Raise TypeError for arrays that know more than their numbers: masks; labels, by which pandas aligns."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise masked_array(what)
+    if hasattr(x, "to_numpy") and hasattr(x, "shape"):
+        raise TypeError(
+            f"{what} of type {type(x).__name__}: its labels would be lost; use .to_numpy(), or in an argument "
+            ".to_dict() for derivatives by label"
+        )
+
+
+def masked_array(what: str) -> TypeError:
+    """Return the error for a masked array."""
+    return TypeError(f"{what}: {_MASKED}")
 
 
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:
@@ -171,7 +196,7 @@ def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], boo
         if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
             leaves.append(node)
             return Spec(_LEAF)
-        opened = _open(node)
+        opened = open_node(node)
         if opened is None:
             return Spec(_STATIC, static=node)
         kind, names, children = opened

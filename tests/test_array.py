@@ -415,6 +415,48 @@ def test_sum_along_an_axis(tape, cube, axis):
         np.testing.assert_allclose(adjoint, np.broadcast_to(expanded, numbers.shape) * weight, rtol=1e-15)
 
 
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [(0, 1), (1, 0), (0, -1), (-1, -2, -3), (1,), (), None], ids=str)
+def test_sums_along_several_axes(tape, cube, axis, keepdims):
+    numbers = np.arange(24.0).reshape(2, 3, 4)
+    for method, function in ((cube.sum, np.sum), (cube.mean, np.mean)):
+        expected = function(numbers, axis=axis, keepdims=keepdims)
+        seeds = np.arange(1.0, expected.size + 1.0)
+        spread = seeds.reshape(function(numbers, axis=axis, keepdims=True).shape) / (24 / expected.size) ** (
+            function is np.mean
+        )
+        for out in (method(axis=axis, keepdims=keepdims), function(cube, axis=axis, keepdims=keepdims)):
+            assert np.shape(out.value) == expected.shape
+            np.testing.assert_allclose(out.value, expected, rtol=1e-15)
+            adjoint = tape.reverse(out, seeds, wrt=cube)
+            np.testing.assert_allclose(adjoint, np.broadcast_to(spread, numbers.shape), rtol=1e-15)
+
+
+def test_wrong_axes(cube):
+    for axis in (3, -4, (0, 3), (0, 0), (1, -2)):
+        with pytest.raises(ValueError, match=r"ax[ei]s"):
+            cube.sum(axis=axis)
+    for axis in ("x", 0.5, (0.5,)):
+        with pytest.raises(TypeError):
+            cube.sum(axis=axis)
+
+
+def test_divmod(tape):
+    numbers, divisors = np.array([7.5, -7.5, 0.0]), np.array([2.0, -2.0, 0.1])
+    a = tape.inputs(numbers)
+    for other in (2.0, np.float64(-2.0), divisors, tape.input(2.0), tape.inputs(divisors)):
+        plain = fad.value(other)
+        for use, x, y in ((divmod, numbers, plain), (np.divmod, numbers, plain)):
+            for part, expected in zip(use(a, other), np.divmod(x, y)):
+                assert_same_bits(part.value, expected)
+    for use in (divmod, np.divmod):
+        for part, expected in zip(use(divisors, tape.inputs([2.0, 0.3, -7.0])), np.divmod(divisors, [2.0, 0.3, -7.0])):
+            assert_same_bits(part.value, expected)
+    quotient, rest = divmod(a, 2.0)
+    assert tape.reverse(quotient, np.ones(3), wrt=a).tolist() == [0.0, 0.0, 0.0]
+    assert tape.reverse(rest, np.ones(3), wrt=a).tolist() == [1.0, 1.0, 1.0]
+
+
 def test_sums_of_little(tape):
     x = tape.input(2.0)
     one = fad.array([x])

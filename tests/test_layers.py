@@ -18,7 +18,9 @@ LAYERS = [
     {"nopython"},
     {"forward", "program", "transforms"},
     {"montecarlo"},
+    {"smooth"},
     {"__init__"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

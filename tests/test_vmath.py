@@ -11,7 +11,7 @@ import pytest
 from mpmath import mp, mpf
 from numba import njit
 
-from bench.problems.vmath_accuracy import FUNCTIONS, Draw, arguments, neighbours, ulp_error, worst
+from bench.problems.vmath_accuracy import FUNCTIONS, Draw, arguments, neighbours, ulp_error, worst, worst_by_balls
 from fastad.kernels import vmath
 from fastad.kernels._simd import address, load, store
 
@@ -127,6 +127,17 @@ def test_error_against_mpmath_and_bits(name):
     values = evaluate(compiled(name, len(operands)), *operands)
     error, where = worst(values, FUNCTIONS[name].exact, *operands)
     assert error <= FUNCTIONS[name].limit, where
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_balls_find_the_worst_error(name):
+    """What the benchmark does for a million points: the same worst point as mpmath alone, and no wider estimates."""
+    flint = pytest.importorskip("flint")
+    operands = arguments(name, 200)
+    values = np.array([float(FUNCTIONS[name].exact(*map(mpf, p))) for p in zip(*(x.tolist() for x in operands))])
+    values += np.spacing(values) * Draw(values.size).integers(-3, 4)
+    assert worst_by_balls(name, values, *operands) == worst(values, FUNCTIONS[name].exact, *operands)
+    assert flint.ctx.prec == 53, "left as it was"
 
 
 @pytest.mark.parametrize("name", OF_ONE)

@@ -76,9 +76,9 @@ def announced(seconds: int) -> Callable[[Any], Any]:
     return mark
 
 
-def jit(function: Callable[..., Any]) -> Any:
+def jit(function: Callable[..., Any], *, inlined: bool = False) -> Any:
     """Compile a kernel on its first call, with the flags stated above."""
-    dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
+    dispatcher: Any = numba.njit(error_model="numpy", nogil=True, forceinline=inlined)(function)
     try:
         dispatcher.enable_caching()
     except RuntimeError:  # numba: "cannot cache function ...: no locator available for file ..."
@@ -88,3 +88,8 @@ def jit(function: Callable[..., Any]) -> Any:
         cache_path=cache._cache_path, filename_base=cache._impl.filename_base, source_stamp=_STAMP
     )
     return dispatcher
+
+
+def jit_inlined(function: Callable[..., Any]) -> Any:
+    """Compile a kernel into its callers: a call with fifteen arguments takes as long as a row of additions."""
+    return jit(function, inlined=True)

@@ -15,6 +15,7 @@ NEON ones). A function written with the operators and the functions of this file
 ``any_lane extract insert splat``  between lanes and scalars
 ``patch patch2``    replace the few lanes that need a slow scalar function (of two arguments)
 ``address load store peek poke``  64-bit addresses of array data; offsets count doubles
+``transpose``       an 8 x 8 tile of doubles, from eight addresses to eight others
 ==================  ==================================================================
 
 Explicit vectors rather than loops for LLVM to vectorise: destination and operands of a replay row lie in
@@ -446,3 +447,56 @@ def poke(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return signature(types.void, types.int64, types.int64, types.float64), codegen
+
+
+def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: list[int]) -> ir.Value:
+    return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), lanes))
+
+
+def _prefetch(builder: ir.IRBuilder, pointer: ir.Value) -> None:
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag]), "llvm.prefetch.p0"
+    )
+    read, keep, data = (ir.Constant(flag, number) for number in (0, 3, 1))
+    builder.call(function, [builder.bitcast(pointer, byte), read, keep, data])
+
+
+# Three rounds of pairing vectors that are 1, 2 and 4 apart; the k-th pair of lists takes the even and odd blocks.
+_ROUNDS = (
+    (1, [0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15]),
+    (2, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]),
+    (4, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]),
+)
+
+
+@intrinsic
+def transpose(typingctx: Any, sources: Any, source_offset: Any, targets: Any, target_offset: Any) -> Any:
+    """Transpose an 8 x 8 tile of doubles.
+
+    ``sources`` and ``targets`` are addresses of eight addresses each, of the rows read and of those written;
+    offsets count doubles from each of these. Asks for the cache lines four tiles on: the hardware does
+    not foresee 64 rows read side by side.
+    """
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        def row(addresses: ir.Value, number: int, offset: ir.Value) -> ir.Value:
+            at = builder.inttoptr(addresses, _INT64.as_pointer())
+            base = builder.load(builder.gep(at, [ir.Constant(_INT64, number)]), align=8)
+            return _pointer(builder, base, offset)
+
+        pointers = [row(args[0], i, args[1]) for i in range(WIDTH)]
+        for pointer in pointers:
+            ahead = builder.gep(pointer, [ir.Constant(_INT64, 4)])
+            _prefetch(builder, ahead)
+        rows = [builder.load(pointer, align=8) for pointer in pointers]
+        for distance, even, odd in _ROUNDS:
+            for i in range(WIDTH):
+                if i & distance == 0:
+                    x, y = rows[i], rows[i + distance]
+                    rows[i], rows[i + distance] = _shuffle(builder, x, y, even), _shuffle(builder, x, y, odd)
+        for i in range(WIDTH):
+            builder.store(rows[i], row(args[2], i, args[3]), align=8)
+        return context.get_dummy_value()
+
+    return signature(types.void, types.int64, types.int64, types.int64, types.int64), codegen

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops import OPCODE, OPS
+from ..rules import names_in
 from ._jit import jit
 from .batch import FIRST_X, FIRST_Y
 
@@ -16,12 +17,18 @@ _INPUT = OPCODE["input"]
 _COND = OPCODE["cond"]
 _WHERE = OPCODE["where"]
 _GUARD = OPCODE["guard"]
+_LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
 
 # Which operands of which operation have a partial at all; 0.0 in the table means never.
 _ZERO = [[partial == "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS]
 HAS_PARTIAL_X = np.array([not zero[0] for zero in _ZERO])
 HAS_PARTIAL_Y = np.array([not zero[1] for zero in _ZERO])
+
+# Which of the vectors x, y, c and v the adjoints of x, and of y, are computed from.
+_READ = [[names_in(partial) for partial in (*op.partials, "0.0", "0.0")[:2]] for op in OPS]
+READS_X, READS_Y = (np.array([[name in read[i] for name in "xycv"] for read in _READ]) for i in range(2))
+READS_X[_TAKE] = [True, False, False, False]  # its place in the table
 
 
 @jit
@@ -138,4 +145,86 @@ def reverse_stream(
             else:
                 to_y[count] = target
         count += 1
+    return count
+
+
+@jit
+def mark_read(op, value, a, b, c, to_x, to_y, reads_x, reads_y, kept):
+    """Mark the value slots that the rows of reverse passes read."""
+    for i in range(op.size):
+        for reads, wanted in ((reads_x, to_x[i] != 0 or op[i] == _TAKE), (reads_y, to_y[i] != 0)):
+            if not wanted:
+                continue
+            if reads[op[i], 0] and a[i] >= 0:
+                kept[a[i]] = True
+            if reads[op[i], 1] and b[i] >= 0:
+                kept[b[i]] = True
+            if reads[op[i], 2] and c[i] >= 0:
+                kept[c[i]] = True
+            if reads[op[i], 3]:
+                kept[value[i]] = True
+
+
+@jit
+def _operands(op, a, b, c):
+    """References that a row of the forward pass reads; the second of a guard or a table row is none."""
+    return a, (np.int32(-1) if op in (_GUARD, _LOCATE, _TAKE) else b), c
+
+
+@jit
+def share_values(op, out, a, b, c, inputs, kept, shared):
+    """Fill ``shared`` with a slot per value such that those needed at the same time differ; returns their number.
+
+    ``kept`` marks values that are read after the forward pass, ``inputs`` those written before it. A value may
+    take the place of an operand that its row is the last to read: row kernels load before they store.
+    """
+    last = np.full(shared.size, -1, np.int32)  # the row that reads a value last
+    for i in range(op.size):
+        for operand in _operands(op[i], a[i], b[i], c[i]):
+            if operand >= 0:
+                last[operand] = i
+    free = np.empty(shared.size, np.int32)  # a stack: the slot freed last is the one most likely in cache
+    count = n_free = 0
+    for value in inputs:
+        if value >= 0:
+            shared[value] = count
+            count += 1
+    for i in range(op.size):
+        for operand in _operands(op[i], a[i], b[i], c[i]):
+            if operand >= 0 and last[operand] == i and not kept[operand]:
+                last[operand] = -1  # freed once, also where it is both operands
+                free[n_free] = shared[operand]
+                n_free += 1
+        if op[i] == _GUARD:
+            continue
+        if n_free:
+            n_free -= 1
+            shared[out[i]] = free[n_free]
+        else:
+            shared[out[i]] = count
+            count += 1
+    return count
+
+
+@jit
+def share_adjoints(bar, to_x, to_y, kept, shared, count):
+    """Fill ``shared`` for the adjoints of one reverse pass; returns the number of slots.
+
+    Entries that are not -1 on entry are taken as given, among the first ``count``; ``kept`` marks adjoints that
+    must not lose their slot, because they are read after the pass or written by table rows.
+    """
+    free = np.empty(bar.size + 1, np.int32)
+    n_free = 0
+    for i in range(bar.size):
+        for target in (to_x[i], to_y[i]):
+            if target > 0 and shared[target - 1] < 0:
+                if n_free:
+                    n_free -= 1
+                    shared[target - 1] = free[n_free]
+                else:
+                    shared[target - 1] = count
+                    count += 1
+        if not kept[bar[i]]:  # freed after its operands have theirs: a row reads its adjoint once for each of them
+            free[n_free] = shared[bar[i]]
+            n_free += 1
     return count

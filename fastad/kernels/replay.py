@@ -7,13 +7,13 @@ Values and partials by opcode. ``value`` and ``partials`` are for one point. ``v
 
 from __future__ import annotations
 
-from ._jit import jit
+from ._jit import jit, jit_inlined
 from ._simd import copysign, fabs, floor, fma, load, rint, select, sqrt, store
 from .sweeps import masked_fma
 from .vmath import arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, digamma, erf, erfc, exp, exp2, expit, expm1, floordiv, hypot, lgamma, log, log10, log1p, log2, logaddexp, mod, norm_cdf, norm_pdf, norm_ppf, polygamma, pow, same, sin, sinh, tan, tanh
 
 
-@jit
+@jit_inlined
 def value(op, x, y, c):
     """Value of one row; ``c`` is the value of the row before it."""
     if op == 1:  # add
@@ -161,7 +161,7 @@ def value(op, x, y, c):
     return x
 
 
-@jit
+@jit_inlined
 def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
     if op == 1:  # add
@@ -267,7 +267,7 @@ def partials(op, x, y, v, c):
     return 0.0, 0.0
 
 
-@jit
+@jit_inlined
 def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
     """Values of one row for ``8 * vectors`` scenarios."""
     if op == 1:  # add
@@ -481,7 +481,7 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
             store(out, 8 * k, select(copysign(1.0, x) < 0.0, 1.0, 0.0))
 
 
-@jit
+@jit_inlined
 def adjoint_row(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):
@@ -706,7 +706,7 @@ def adjoint_row(
                 store(y_to, 8 * k, t)
 
 
-@jit
+@jit_inlined
 def adjoint_row_masked(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):
@@ -933,7 +933,7 @@ def adjoint_row_masked(
                 store(y_to, 8 * k, t)
 
 
-@jit
+@jit_inlined
 def value_row_special(op, a, a_step, b, b_step, c, c_step, out, vectors):
     """Values of one row for ``8 * vectors`` scenarios. Special functions."""
     if op == 51:  # exp2
@@ -1040,7 +1040,7 @@ def value_row_special(op, a, a_step, b, b_step, c, c_step, out, vectors):
             store(out, 8 * k, polygamma(x, y))
 
 
-@jit
+@jit_inlined
 def adjoint_row_special(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):
@@ -1217,7 +1217,7 @@ def adjoint_row_special(
                 store(y_to, 8 * k, t)
 
 
-@jit
+@jit_inlined
 def adjoint_row_special_masked(
     op, a, a_step, b, b_step, c, c_step, v, bar, x_to, x_from, x_step, y_to, y_from, y_step, vectors
 ):

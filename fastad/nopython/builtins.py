@@ -149,17 +149,18 @@ def _lower_round(arithmetic: Any, operands: tuple[Any, ...], values: Any) -> Any
     if len(operands) == 1:
         return arithmetic.apply("rint", x)
     places = operands[1].literal_value
-    whole = arithmetic.apply("stop_gradient", x)
-    if places > 308:
-        return whole
-    if places < -308:
-        return arithmetic.apply("mul", whole, arithmetic.constant(0.0))
-    scale = arithmetic.constant(10.0**places)
-    scaled = arithmetic.apply("mul", x, scale)
-    size = arithmetic.apply("abs", scaled)
-    has_digits = arithmetic.compare_as("less", size, arithmetic.constant(2.0**52))
-    rounded = arithmetic.apply("div", arithmetic.apply("rint", scaled), scale)
-    return arithmetic.where(has_digits, rounded, whole)
+    if places == 0:
+        return arithmetic.apply("rint", x)
+    if abs(places) > 308:
+        whole = arithmetic.apply("stop_gradient", x)
+        return whole if places > 0 else arithmetic.apply("mul", whole, arithmetic.constant(0.0))
+    power = arithmetic.constant(10.0 ** abs(places))
+    if places < 0:
+        return arithmetic.apply("mul", arithmetic.apply("rint", arithmetic.apply("div", x, power)), power)
+    scaled = arithmetic.apply("mul", x, power)
+    has_digits = arithmetic.compare_as("less", arithmetic.apply("abs", scaled), arithmetic.constant(2.0**52))
+    rounded = arithmetic.apply("div", arithmetic.apply("rint", scaled), power)
+    return arithmetic.where(has_digits, rounded, arithmetic.apply("stop_gradient", x))
 
 
 register(round, "round", _rounded, literal=True)

@@ -3,7 +3,8 @@
 A plan depends on which inputs vary from scenario to scenario and which are differentiated, not on their
 values. Its passes, in order: rows that no output or guard needs are dropped; rows that no varying input
 reaches are *uniform*, computed once per call, and their adjoints swept once per group of scenarios; equal
-passive operands share one vector; each output gets a reverse pass over its own cone.
+passive operands share one vector; each output gets a reverse pass over its own cone. Every value and every
+adjoint has a slot of its own here; ``build.py`` runs the passes that come after.
 """
 
 from __future__ import annotations
@@ -52,8 +53,16 @@ class _Stream(NamedTuple):
     zeroed: Index
 
 
-def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
-    """Make the plan for these varying and differentiated inputs (a flag per input element)."""
+def draft(
+    recording: Recording,
+    varying_inputs: NDArray[np.bool_],
+    wrt: NDArray[np.bool_],
+    outputs: NDArray[np.int64] | None = None,
+) -> Plan:
+    """Make the plan for these varying and differentiated inputs (a flag per input element).
+
+    ``outputs`` are the numbers of those that are differentiated; all by default.
+    """
     r = recording
     n_rows, n_inputs = r.opcode.size, r.n_inputs
     needed = np.zeros(n_rows, np.bool_)
@@ -87,7 +96,8 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     nothing = np.empty(0, np.int32)
     streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
     seeds, targets = [], []
-    for output in r.output_rows:
+    differentiated = r.output_rows if outputs is None else r.output_rows[outputs]
+    for output in differentiated:
         stream, reached = _reverse_stream(r, output, active, varying, adjoint_slot, active_uniform_slot)
         streams.append(stream)
         seeds.append(_target(output, active, varying, adjoint_slot, active_uniform_slot))
@@ -118,7 +128,7 @@ def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         outputs=(
             uniform_values,
             np.array(seeds, np.int32),
-            np.array(targets, np.int32).reshape(r.output_rows.size, int(wrt.sum())),
+            np.array(targets, np.int32).reshape(differentiated.size, int(wrt.sum())),
         ),
         input_slots=slot[:n_inputs],
         uniform_rows=np.flatnonzero(uniform_slot >= 0).astype(np.int32),

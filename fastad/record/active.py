@@ -17,12 +17,14 @@ import numpy as np
 from ..errors import TapeError
 from ..kernels.rows import scalar_value
 from ..ops import OPCODE, OPS, Op
+from ..structure import refuse_foreign
 from .condition import Condition
-from .dispatch import array_function, array_ufunc
+from .dispatch import array_function, array_ufunc, no_array
 from .operators import Operators
 from .storage import Storage
 
 NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+_MEAN = "; a mean of actives is sum(v) / len(v)"
 _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
 
@@ -91,7 +93,8 @@ class Active(Operators):
     # -------------------- what a float has and an Active refuses --------------------
 
     def __float__(self) -> float:
-        raise TypeError(NO_FLOAT)
+        in_fmean = sys._getframe(1).f_globals.get("__name__") == "statistics"
+        raise TypeError(NO_FLOAT + _MEAN if in_fmean else NO_FLOAT)
 
     def __int__(self) -> int:
         raise TypeError(NO_FLOAT)
@@ -102,8 +105,12 @@ class Active(Operators):
     def __complex__(self) -> complex:
         raise TypeError(NO_FLOAT)
 
+    def as_integer_ratio(self) -> tuple[int, int]:
+        """Refuse to be exact, which is what statistics.mean asks for."""
+        raise TypeError(NO_FLOAT + _MEAN)
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise TypeError(_NO_ARRAY)
+        raise no_array(_NO_ARRAY)
 
     def __reduce__(self) -> Any:
         raise TypeError("an Active cannot be pickled without its tape; pickle the Program instead")
@@ -137,10 +144,9 @@ class Active(Operators):
 
 def passive_float(value: Any) -> Any:
     """Return a real number or a 0-d array as a float, NotImplemented for anything else."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError("a masked array, whose mask would be lost; use .filled(value) or .compressed()")
     if isinstance(value, numbers.Real):
         return float(value)
+    refuse_foreign(value, "operand")
     if isinstance(value, np.bool_) or (
         isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "fiub"
     ):
@@ -238,6 +244,7 @@ def {name}(self, other):
 
 _SYMBOLS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!="}
 _NAMESPACE = {
+    "__name__": __name__,
     "Active": Active,
     "Condition": Condition,
     "new": object.__new__,
@@ -307,8 +314,10 @@ def whole_power(x: Any, n: int, square: Any) -> Any:
 
 
 def is_whole(exponent: Any) -> bool:
-    """Whether an exponent makes products."""
-    return type(exponent) in (int, float) and 0 < abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent)
+    """Whether an exponent makes products: a whole number of any type, or a 0-d array of one."""
+    if type(exponent) not in (int, float):
+        exponent = NotImplemented if type(exponent) is Active else passive_float(exponent)
+    return exponent is not NotImplemented and 0 < abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent)
 
 
 def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:

@@ -5,26 +5,29 @@ An element that depends on no input is a plain number: indexing returns a float 
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import NDArray
 
 from ..errors import ShapeError
 from ..kernels import elementwise as kernels
 from ..ops import OPCODE, OPS
-from ..structure import real_array
+from ..structure import real_array, refuse_foreign
 from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
-from .dispatch import array_function, array_ufunc
+from .dispatch import array_function, array_ufunc, no_array
 from .operators import Operators
 from .storage import Storage
 
 _SAME = OPCODE["same"]
 _ADD = OPCODE["add"]
+Axis = int | tuple[int, ...] | None
 
 
 class ActiveArray(Operators):
@@ -137,19 +140,23 @@ class ActiveArray(Operators):
 
     # -------------------- arithmetic --------------------
 
-    def sum(self, axis: int | None = None) -> Any:
-        """Sum over all elements or along an axis, added in C order."""
-        if axis is None:
+    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
+        """Sum over all elements or along axes, added in C order."""
+        if axis is None and not keepdims:
             return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
-        value, index = np.moveaxis(self._value, axis, -1), np.moveaxis(self._index, axis, -1)
-        total = ActiveArray(np.zeros(value.shape[:-1]), np.full(value.shape[:-1], -1, np.int32), self.tape)
-        for at in np.ndindex(value.shape[:-1]):
+        axes = _axes(axis, self.ndim)
+        kept = tuple(n for n in range(self.ndim) if n not in axes)
+        shape, count = tuple(self.shape[n] for n in kept), _count(self.shape, axes)
+        value = self._value.transpose(kept + axes).reshape(*shape, count)
+        index = self._index.transpose(kept + axes).reshape(*shape, count)
+        total = ActiveArray(np.zeros(shape), np.full(shape, -1, np.int32), self.tape)
+        for at in np.ndindex(shape):
             total[at] = self._element(*self.tape._append_sum(index[at], value[at]))
-        return total[()]
+        return total.reshape([1 if n in axes else self.shape[n] for n in range(self.ndim)]) if keepdims else total[()]
 
-    def mean(self, axis: int | None = None) -> Any:
+    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
         """Sum divided by the number of elements."""
-        return self.sum(axis) / (self.size if axis is None else self.shape[axis])
+        return self.sum(axis, keepdims=keepdims) / _count(self.shape, _axes(axis, self.ndim))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -160,7 +167,7 @@ class ActiveArray(Operators):
         raise TypeError("an ActiveArray has no float value; use fad.value(a) to freeze it")
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        raise TypeError(
+        raise no_array(
             "an ActiveArray cannot become a float array: its rows would be lost; use fad.value(a) to freeze it, "
             "or assign into fad.zeros(shape, like=a)"
         )
@@ -191,6 +198,16 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Axes from 0 in ascending order, all for None."""
+    return tuple(range(ndim)) if axis is None else tuple(sorted(normalize_axis_tuple(axis, ndim, "axis")))
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """Number of elements along some axes."""
+    return math.prod(shape[n] for n in axes)
 
 
 def _passive_key(key: Any) -> Any:
@@ -301,7 +318,10 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 
 
 def _supported(other: Any) -> bool:
-    return isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int)
+    if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
+        return True
+    refuse_foreign(other, "operand")
+    return False
 
 
 def _operator(code: int, reflected: bool = False) -> Any:
@@ -352,3 +372,6 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
 
 
 ActiveArray.__pow__ = _pow  # type: ignore[method-assign,assignment]
+
+for _name in ("__divmod__", "__rdivmod__"):
+    setattr(ActiveArray, _name, getattr(Active, _name))

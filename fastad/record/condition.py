@@ -10,15 +10,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TapeError
-from ..ops import OPCODE
+from ..ops import OPCODE, OPS
 from .dispatch import array_function
 from .storage import Storage
 
 _NOT_EQUAL = OPCODE["not_equal"]
 _AND, _OR, _NOT = OPCODE["logical_and"], OPCODE["logical_or"], OPCODE["logical_not"]
 
+_NO_NUMBER = (
+    "a Condition is no number and has no derivative; choose with fad.where(condition, 1.0, 0.0), branch with if, "
+    "combine with & | ~"
+)
 
-class Condition:
+
+class _NoNumber:
+    """What a bool does as a number, and what would be an object array or a comparison that is always False."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
+    __pandas_priority__ = 10_000
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[np.bool_]:
+        if dtype is None or np.dtype(dtype) != np.bool_:
+            raise TypeError(_NO_NUMBER)
+        return np.array(self._guarded())
+
+    def _guarded(self) -> Any:
+        """Truth, with a guard: Python is about to depend on it."""
+        raise NotImplementedError
+
+    def _refuse(self, *operands: Any) -> Any:
+        raise TypeError(_NO_NUMBER)
+
+
+_REFUSED = ["__eq__", "__ne__", "__float__", "__int__", "__index__"]
+for _op in OPS:
+    if _op.kind == "smooth" and _op.dunder:
+        _REFUSED += [_op.dunder, f"__r{_op.dunder.strip('_')}__"][: _op.arity]
+for _name in _REFUSED:
+    setattr(_NoNumber, _name, _NoNumber._refuse)
+
+
+def refuse_condition(x: Any, what: str) -> None:
+    """Raise TypeError for a condition where a number is needed."""
+    if isinstance(x, _NoNumber):
+        raise TypeError(f"{what}: {_NO_NUMBER}")
+
+
+class Condition(_NoNumber):
     """Comparison of two scalars, at least one of them active.
 
     Only its truth (``if``, ``while``, ``and``, ``or``, ``not``, ``bool``) records a guard: a row that a replay
@@ -26,8 +66,6 @@ class Condition:
     """
 
     __slots__ = ("_arg0", "_arg1", "_code", "_epoch", "_passive", "_row", "outcome", "tape")
-    __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None
 
     def __init__(self, tape: Storage, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> None:
         self.tape = tape
@@ -52,6 +90,8 @@ class Condition:
         if self.tape._guards:
             self.tape._append_guard(self._rows(), self.outcome, sys._getframe(1))
         return self.outcome
+
+    _guarded = __bool__
 
     def _combine(self, other: Any, code: int, outcome: bool) -> Condition:
         if other.tape is not self.tape:
@@ -94,15 +134,13 @@ class Condition:
         return f"Condition({self.outcome})"
 
 
-class ConditionArray:
+class ConditionArray(_NoNumber):
     """Elementwise comparison of arrays, at least one of them active; its rows are recorded at once.
 
     ``a[mask]``, ``.any()`` and ``.all()`` and iteration followed by ``if`` record guards.
     """
 
     __slots__ = ("_index", "outcome", "tape")
-    __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None
 
     def __init__(self, tape: Storage, index: NDArray[np.int32], outcome: NDArray[np.bool_]) -> None:
         self.tape = tape

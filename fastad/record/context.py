@@ -13,10 +13,16 @@ from numba.core.dispatcher import Dispatcher
 
 from ..errors import NestingError, TapeError
 from ..packing import Packing
-from ..structure import Spec, flatten, is_active, is_result, leaf_shapes
+from ..structure import Spec, flatten, is_active, is_result, leaf_shapes, real_array, refuse_foreign
+from .condition import refuse_condition
 from .tape import Tape
 
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
+
+
+def current_tape() -> Tape | None:
+    """Return the tape that a transform records on in this context."""
+    return _current.get()
 
 
 def refuse_nesting() -> None:
@@ -80,7 +86,7 @@ class Outputs:
                 rows.append(np.ravel(leaf._rows()).astype(np.int32))
                 values.append(np.ravel(leaf._value))
             else:
-                values.append(np.ravel(np.asarray(leaf, dtype=np.float64)))
+                values.append(real_array(leaf, "a result").ravel())
                 rows.append(np.full(values[-1].size, -1, np.int32))
         self.rows = np.concatenate(rows)
         self.values = np.concatenate(values)
@@ -93,6 +99,8 @@ class Outputs:
 
 def _reject_static(spec: Spec) -> None:
     for static in spec.statics():
+        refuse_condition(static, "the function returned Condition")
+        refuse_foreign(static, "a result")
         kind = type(static).__name__
         raise TypeError(f"the function returned {static!r} ({kind}); return a number, an array, or a structure of them")
 

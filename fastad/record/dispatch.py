@@ -5,8 +5,11 @@ The registries are filled by ``functions.py``; the active types know only this f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
+
+from ..structure import masked_array
 
 UFUNCS: dict[str, Callable[..., Any]] = {}
 ARRAY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -26,6 +29,12 @@ def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
         extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}"
         raise TypeError(f"np.{ufunc.__name__}{extra} is not available for active values")
     return function(*inputs)
+
+
+def no_array(message: str) -> TypeError:
+    """Return the error of ``__array__``; numpy.ma asks for an array before fastad can see that there is a mask."""
+    caller = sys._getframe(2).f_globals.get("__name__", "")
+    return masked_array("operand") if caller.startswith("numpy.ma") else TypeError(message)
 
 
 def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -14,8 +14,8 @@ from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten, is_result, real_array
 from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
-from .array import ActiveArray, common_tape, elementwise, operand
-from .condition import Condition, ConditionArray
+from .array import ActiveArray, Axis, common_tape, elementwise, operand
+from .condition import Condition, ConditionArray, refuse_condition
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
 from .dual import Dual
 from .storage import Storage
@@ -196,31 +196,43 @@ def _frozen(leaf: Any) -> Any:
     return leaf.value if isinstance(leaf, Active) else leaf
 
 
-def _sum(a: Any, axis: int | None = None) -> Any:
-    return a.sum(axis) if isinstance(a, ActiveArray) else a
+def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    refuse_condition(a, "operand")
+    return a.sum(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
 
 
-def _mean(a: Any, axis: int | None = None) -> Any:
-    return a.mean(axis) if isinstance(a, ActiveArray) else a
+def _mean(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    refuse_condition(a, "operand")
+    return a.mean(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
 
 
-def _round(x: Any, digits: int | None = None) -> Any:
-    """Round as np.round does, ties to even; an Active, since the whole number may differ between scenarios."""
-    if digits is None:
-        return FUNCTIONS["rint"](x)
-    places = operator.index(digits)
-    whole = FUNCTIONS["stop_gradient"](x)
-    if places > 308:
-        return whole
-    if places < -308:
-        return whole * 0.0
-    scaled = x * 10.0**places
-    # From 2**52 on a float has no digits behind the point, and the product may have overflowed.
-    return where(abs(scaled) < 2.0**52, FUNCTIONS["rint"](scaled) / 10.0**places, whole)
+def _round(x: Any, decimals: int | None = None) -> Any:
+    """Round as np.round does, ties to even; active, since the whole number may differ between scenarios.
+
+    Numbers too large to have that many decimals come back unchanged, also where NumPy's product overflows.
+    """
+    rint, unchanged = FUNCTIONS["rint"], FUNCTIONS["stop_gradient"]
+    places = 0 if decimals is None else operator.index(decimals)
+    if places == 0:
+        return rint(x)
+    if abs(places) > 308:  # beyond the powers of ten that a float can hold
+        return unchanged(x) if places > 0 else unchanged(x) * 0.0
+    power = 10.0 ** abs(places)
+    if places < 0:
+        return rint(x / power) * power
+    scaled = x * power
+    return where(abs(scaled) < 2.0**52, rint(scaled) / power, unchanged(x))
 
 
-Active.__round__ = _round  # type: ignore[attr-defined]
-Dual.__round__ = _round  # type: ignore[attr-defined]
+def _divmod(x: Any, y: Any) -> Any:
+    return FUNCTIONS["floordiv"](x, y), FUNCTIONS["mod"](x, y)
+
+
+setattr(Active, "__round__", _round)  # noqa: B010
+setattr(Dual, "__round__", _round)  # noqa: B010
+setattr(ActiveArray, "__round__", _round)  # noqa: B010
+setattr(ActiveArray, "round", _round)  # noqa: B010
+
 
 # -------------------- NumPy's protocols --------------------
 
@@ -262,4 +274,6 @@ TESTS: dict[str, Callable[[Any], Any]] = {
 UFUNCS.update(TESTS)
 UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
 UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
+UFUNCS["divmod"] = _divmod
 ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip, np.sum: _sum, np.mean: _mean})
+ARRAY_FUNCTIONS.update({np.round: _round, np.around: _round})

@@ -9,6 +9,7 @@ class Operators:
     """Operators of a number; the methods are attached by loops over the op table."""
 
     __slots__ = ()
+    __pandas_priority__ = 10_000  # pandas leaves the operation to us, which refuses it, and makes no object Series
 
     if TYPE_CHECKING:
 

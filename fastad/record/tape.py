@@ -13,7 +13,7 @@ from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
-from .condition import Condition
+from .condition import Condition, refuse_condition
 from .storage import Storage
 
 _INPUT = OPCODE["input"]
@@ -144,7 +144,9 @@ class Tape(Storage):
         return spec.unflatten(shaped)
 
     def _output_rows(self, outputs: Any) -> NDArray[np.int32]:
-        leaves, _ = flatten(outputs)
+        leaves, spec = flatten(outputs)
+        for static in spec.statics():
+            refuse_condition(static, "output")
         if not leaves:
             raise ShapeError("no outputs given")
         return np.concatenate([self._rows_of(leaf, "output") for leaf in leaves])
