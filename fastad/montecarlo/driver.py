@@ -10,21 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-<<<<<<< HEAD
-import numpy as np
-from numpy.typing import NDArray
-
-from ..kernels import philox
-from ..kernels.batch import locate_draw
-from ..packing import Packing, Vector
-from ..program.batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
-from ..program.plan import Plan, build
-from ..program.recording import Recording
-from ..program.variants import Trie, variant_table
-from ..structure import Spec, is_result
-from .by_record import Job, RecordRunner, chosen
-=======
 from ..program.batch import checked_threads
+from .by_record import METHODS, Payoff, RecordingEngine, chosen
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
 from .discontinuity import examine
@@ -32,7 +19,6 @@ from .engine import Engine
 from .execute import on_executor, on_threads
 from .gather import gather
 from .prepare import Inputs, checked_choice, checked_paths, job_of, sampled
->>>>>>> main
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -54,16 +40,13 @@ def monte_carlo(
     wrt: Iterable[Any] | None = None,
     sampler: str = "philox",
     antithetic: bool = False,
-<<<<<<< HEAD
-    method: str = "auto",
-=======
     control: Any = None,
     per_path: bool = False,
     compare_with_bump: bool = False,
     until: float | None = None,
     resume: Any = None,
     gradient: str = "each",
->>>>>>> main
+    method: str = "auto",
     threads: int | None = None,
     executor: Any = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -97,11 +80,6 @@ def monte_carlo(
         points: `brownian_bridge` and `brownian_pca` give them the most to decide.
     antithetic : bool
         Evaluate each draw with its mirror image (-z, 1 - u); standard errors are those of pair means.
-<<<<<<< HEAD
-    method : {"auto", "replay", "record"}
-        Replay one recording over the paths, or record and reverse a jitted payoff path by path in compiled code:
-        better where nearly every path branches differently. ``auto`` counts the branches of 64 paths.
-=======
     control : (f, mean), optional
         Control variates: ``f`` takes what the payoff takes and returns a number or a structure of them, ``mean``
         takes ``params`` and returns their expectations (or is the number itself, where it does not depend on
@@ -118,7 +96,9 @@ def monte_carlo(
         Continue this run, or the one saved there, up to ``paths`` paths in all; same numbers as in one run.
     gradient : {"each", "sum"}
         Sensitivities of every payoff, or of their sum: one reverse sweep instead of one per payoff.
->>>>>>> main
+    method : {"auto", "replay", "record"}
+        Replay recordings over the paths, or record and reverse a jitted payoff path by path in compiled code:
+        better where nearly every path branches differently. ``auto`` counts the branches of 64 paths.
     threads : int, optional
         All cores by default.
     executor : optional
@@ -161,26 +141,9 @@ def monte_carlo(
     True
     """
     started = time.perf_counter()
-<<<<<<< HEAD
-    paths, threads = _checked_paths(paths, antithetic), checked_threads(threads)
-    philox.key_of_seed(seed)  # a bad seed is refused before anything is recorded
-    shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
-    packing, vector = Packing.of(params, is_result)
-    selected = _selected(packing, wrt)
-    per_lane = paths < PER_PATH_BELOW
-    source = _Source(packing, vector, shapes, seed, antithetic, paths)
-    trie = _record(payoff, source, tuple(args), max_variants)
-    outputs = trie.root.recording.outputs
-    call = source.call(None if selected is None else selected.elements, per_lane)
-    job = Job(payoff, tuple(args), packing, vector, shapes, seed, antithetic, paths)
-    by_record = chosen(method, job, source.packing, source.inputs_of)
-    runner = RecordRunner(job, outputs.size, call.wrt, per_lane) if by_record else Runner(trie, call)
-
-    n_outputs, n_wrt = outputs.size, call.wrt.size
-    values, gradients = Accumulator(n_outputs), Accumulator(n_outputs * n_wrt)
-=======
     checked_choice(sampler, _SAMPLERS, "sampler")
     checked_choice(gradient, GRADIENTS, "gradient")
+    checked_choice(method, METHODS, "method")
     paths, threads = checked_paths(paths, antithetic, sampler), checked_threads(threads)
     control_of_path, control_mean = parsed_control(control)
     inputs = Inputs(params, normals, uniforms)
@@ -189,9 +152,16 @@ def monte_carlo(
     first = inputs.at(source.numbers(0))
     recorded = record(payoff, inputs.packing, first, tuple(args), control_of_path, gradient, max_variants, seed)
     job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, control_mean)
-    engine = Engine(recorded.trie, job)
+    path_by_path = Payoff(payoff, inputs, tuple(args))
+    only_replayed = {
+        "a sampler but philox": sampler != "philox",
+        "control": control is not None,
+        "gradient='sum'": gradient != "each",
+        "an executor": executor is not None,
+    }
+    by_record = chosen(method, path_by_path, job.source, only_replayed)
+    engine = RecordingEngine(recorded.trie, job, path_by_path) if by_record else Engine(recorded.trie, job)
     warnings: list[str] = []
->>>>>>> main
 
     before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded), job.source)
     numbers = range(before.blocks, job.source.blocks)
@@ -202,32 +172,8 @@ def monte_carlo(
             blocks = on_executor(engine, numbers, executor, warnings.append)
         after, tally = gather(before, blocks, job, until, report, warnings)
 
-<<<<<<< HEAD
-        def consume(first: int, output: Output) -> None:
-            values.add(*per_path(output.values, antithetic))
-            flat = output.gradient.reshape(len(output.gradient), -1)
-            gradients.add(*(per_path(flat, antithetic) if per_lane else per_group(flat, len(output.values))))
-            report(len(output.values))
-
-        pieces = ranges(-(-paths // GROUP), _BLOCK_GROUPS)
-        run_in_order(runner, pieces, threads, consume)
-
-    shape = (n_outputs, n_wrt)
-    return assemble(
-        outputs,
-        None if selected is None else selected.packing,
-        (values.mean, values.standard_error()),
-        (gradients.mean.reshape(shape), gradients.standard_error().reshape(shape)),
-        paths=paths,
-        seconds=time.perf_counter() - started,
-        threads=threads,
-        seed=int(seed),
-        warnings=_warnings(values, gradients),
-        variants=() if by_record else variant_table([trie]),
-=======
     result = assemble(
         recorded, selected, job, after, tally, threads=threads, seconds=0.0, seed=source.seed, sampler=sampler
->>>>>>> main
     )
     try:
         warnings += examine(recorded.trie, job, result.estimates)
