@@ -66,6 +66,8 @@ def test_branches_of_every_path():
     results = [fad.monte_carlo(wanderer, P, normals=6, paths=1000, method=m) for m in ("replay", "record")]
     assert results[0].value == results[1].value
     assert results[0].gradient == results[1].gradient
+    assert "jumps here" in results[0].warnings[0]
+    assert "compare_with_bump" in results[1].warnings[0]  # where a replay looks for jumps
     assert len(results[0].variants) > 10
 
 

@@ -33,6 +33,10 @@ from .prepare import Inputs
 from .source import Block, Source
 
 METHODS = ("auto", "replay", "record")
+NOT_EXAMINED = (
+    "recorded path by path, and so jumps of the payoff were not looked for: compare_with_bump=True shows whether "
+    "pathwise derivatives miss something"
+)
 _PILOT_PATHS = 64
 _MOST_BRANCHES = 8  # of the pilot's paths: with more, the variants of a whole run would hardly fill groups
 

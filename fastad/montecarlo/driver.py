@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..program.batch import checked_threads
-from .by_record import METHODS, Payoff, RecordingEngine, chosen
+from .by_record import METHODS, NOT_EXAMINED, Payoff, RecordingEngine, chosen
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
 from .discontinuity import examine
@@ -175,8 +175,10 @@ def monte_carlo(
     result = assemble(
         recorded, selected, job, after, tally, threads=threads, seconds=0.0, seed=source.seed, sampler=sampler
     )
+    if by_record and not compare_with_bump:
+        warnings.append(NOT_EXAMINED)
     try:
-        warnings += examine(recorded.trie, job, result.estimates)
+        warnings += [] if by_record else examine(recorded.trie, job, result.estimates)
     except KeyboardInterrupt:
         warnings.append("stopped by Ctrl-C while looking for jumps of the payoff")
     return result.finished(warnings, time.perf_counter() - started)
