@@ -66,7 +66,9 @@ def test_branches_of_every_path():
     results = [fad.monte_carlo(wanderer, P, normals=6, paths=1000, method=m) for m in ("replay", "record")]
     assert results[0].value == results[1].value
     assert results[0].gradient == results[1].gradient
-    assert len(results[0].variants) > 20  # those with the same deciding lines count as one
+    assert "jumps here" in results[0].warnings[0]
+    assert "compare_with_bump" in results[1].warnings[0]  # where a replay looks for jumps
+    assert len(results[0].variants) > 10
 
 
 def test_threads_change_nothing():
@@ -98,7 +100,7 @@ def test_zero_factors_are_masked():
 def test_errors():
     with pytest.raises(TypeError, match=r"decorate it with @numba.njit"):
         fad.monte_carlo(wanderer.py_func, P, normals=3, method="record")
-    with pytest.raises(ValueError, match="expected 'auto' or 'replay' or 'record'"):
+    with pytest.raises(ValueError, match=r"expected .auto. or .replay. or .record."):
         fad.monte_carlo(wanderer, P, normals=3, method="fast")
 
     @numba.njit

@@ -7,7 +7,7 @@ something else would be recorded again for each of them; here that costs what re
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,16 +21,22 @@ from numpy.typing import NDArray
 
 from ..kernels import philox, sweeps
 from ..kernels.batch import GROUP, lane_of
-from ..packing import Packing, Vector
-from ..program.batch import Output
+from ..packing import Vector
+from ..program.batch import Output, Scratch
+from ..program.variants import Trie
 from ..record import header
 from ..record.array import ActiveArray
 from ..record.context import activate, call, is_jitted, recording
 from ..record.tape import Tape
-from .source import Source
+from .engine import Engine, Job
+from .prepare import Inputs
+from .source import Block, Source
 
-Shape = tuple[int, ...] | None
 METHODS = ("auto", "replay", "record")
+NOT_EXAMINED = (
+    "recorded path by path, and so jumps of the payoff were not looked for: compare_with_bump=True shows whether "
+    "pathwise derivatives miss something"
+)
 _PILOT_PATHS = 64
 _MOST_BRANCHES = 8  # of the pilot's paths: with more, the variants of a whole run would hardly fill groups
 
@@ -39,98 +45,98 @@ _LENGTH, _ARG0, _PARTIAL0 = header.LENGTH, header.COLUMNS + 1, header.COLUMNS + 
 
 @dataclass(frozen=True)
 class Payoff:
-    """What is run: a payoff, its parameters, and where the random numbers of a path come from."""
+    """A payoff with the layout of its inputs and its other arguments."""
 
-    payoff: Callable[..., Any]
+    function: Callable[..., Any]
+    inputs: Inputs
     args: tuple[Any, ...]
-    params: Packing
-    vector: Vector
-    shapes: Sequence[Shape]  # of normals and of uniforms
-    source: Source
 
-    def arguments(self, tape: Tape) -> tuple[Any, tuple[Any, ...], list[NDArray[np.float64]]]:
-        """Parameters as inputs of a tape, the other arguments, and the memory that a path's numbers go to."""
-        params = activate(tape, self.params, self.vector)
-        numbers = [np.zeros(shape or ()) for shape in self.shapes]
-        arrays = [
-            ActiveArray(array, np.full(array.shape, -1, np.int32), tape)
-            for array, shape in zip(numbers, self.shapes)
-            if shape is not None
-        ]
-        flat = [array.reshape(-1) if shape is not None else np.empty(0) for array, shape in zip(numbers, self.shapes)]
-        return params, (*arrays, *self.args), flat
+    def arguments(self, tape: Tape, vector: Vector) -> tuple[Any, tuple[Any, ...], list[NDArray[np.float64]]]:
+        """Parameters as inputs of a tape, the other arguments, and the memory of a path's normals and uniforms."""
+        params = activate(tape, self.inputs.params, vector)
+        memory = {philox.NORMALS: np.empty(0), philox.UNIFORMS: np.empty(0)}
+        arrays = []
+        shapes = self.inputs.packing.shapes[len(self.inputs.params.shapes) :]
+        for (kind, count), shape in zip(self.inputs.draws, shapes):
+            memory[kind] = np.zeros(count)
+            arrays.append(ActiveArray(memory[kind].reshape(shape), np.full(shape, -1, np.int32), tape))
+        return params, (*arrays, *self.args), [memory[philox.NORMALS], memory[philox.UNIFORMS]]
 
 
-def chosen(method: str, job: Payoff, inputs: Packing, inputs_of: Callable[[int], Vector]) -> bool:
-    """Whether to record path by path; ``auto`` counts branches among the first paths, and never looks at a clock."""
-    if not is_jitted(job.payoff):
-        if method == "record":
-            raise TypeError("method='record' runs the payoff in compiled code: decorate it with @numba.njit")
-        return False
-    return method == "record" or (method == "auto" and _branches(job, inputs, inputs_of) > _MOST_BRANCHES)
+def chosen(method: str, payoff: Payoff, source: Source, obstacles: dict[str, bool]) -> bool:
+    """Whether to record path by path; ``auto`` counts branches among the first paths, and never looks at a clock.
+
+    ``obstacles`` names what only a replay can do, and whether it is asked for.
+    """
+    asked = [name for name, present in obstacles.items() if present]
+    if method == "record" and not is_jitted(payoff.function):
+        raise TypeError("method='record' runs the payoff in compiled code: decorate it with @numba.njit")
+    if method == "record" and asked:
+        raise ValueError(f"method='record' does not go with {', '.join(asked)}: use method='replay'")
+    if method != "auto" or asked or not is_jitted(payoff.function):
+        return method == "record"
+    return _branches(payoff, source) > _MOST_BRANCHES
 
 
-def _branches(job: Payoff, inputs: Packing, inputs_of: Callable[[int], Vector]) -> int:
+def _branches(payoff: Payoff, source: Source) -> int:
     """Different sequences of decisions among the pilot's paths, recorded as they would be for a replay."""
     tape = Tape()
     tape._freezing_guards = True
     found = set()
-    for path in range(min(_PILOT_PATHS, job.source.paths)):
+    for path in range(min(_PILOT_PATHS, source.paths)):
         tape.clear()
-        call(tape, job.payoff, (*activate(tape, inputs, inputs_of(path)), *job.args), {})
+        inputs = activate(tape, payoff.inputs.packing, payoff.inputs.at(source.numbers(path)))
+        call(tape, payoff.function, (*inputs, *payoff.args), {})
         decided = tape._guard_rows
         conditions = tape.arg0[decided]
         found.add((tape.value[decided].tobytes(), conditions.tobytes(), tape.partial1[conditions].tobytes()))
     return len(found)
 
 
-class RecordRunner:
-    """Runs any range of groups on any thread, as ``program.batch.Runner`` does."""
+class RecordingEngine(Engine):
+    """Computes any block on any thread, with a tape per thread and no recordings but the first."""
 
-    def __init__(self, job: Payoff, n_outputs: int, wrt: NDArray[np.int64], per_lane: bool) -> None:
-        self._job = job
-        self._n_outputs = n_outputs
-        self._wrt = wrt
-        self._per_lane = per_lane
+    def __init__(self, trie: Trie, job: Job, payoff: Payoff) -> None:
+        super().__init__(trie, job)
+        self._payoff = payoff
         self._local = threading.local()
 
-    def run(self, first: int, stop: int) -> Output:
-        """Give the values and gradients of groups ``first`` to ``stop - 1``."""
-        job = self._job
+    def output(self, block: Block, scratch: Scratch, vector: Vector | None = None) -> Output:
+        """Values and gradients of a block; values alone at other parameters than the job's own."""
+        job, source = self.job, self.job.source
+        wrt = job.selected if vector is None else job.selected[:0]
+        positions = min(block.stop * GROUP, block.n) - block.first * GROUP
         # A group's gradients are added path by path, a replay adds them lane by lane: they agree to rounding, while
         # values, and gradients per path, have the same bits.
-        positions = min(stop * GROUP, job.source.paths) - first * GROUP
-        rows = positions if self._per_lane else stop - first
+        rows = positions if job.per_lane else block.stop - block.first
         output = Output(
-            np.empty((positions, self._n_outputs)),
-            np.zeros((rows, self._n_outputs, self._wrt.size)),
+            np.empty((positions, job.n_values)),
+            np.zeros((rows, job.n_values, wrt.size)),
             np.full(positions, -1, np.int32),
         )
-        tape, params, rest, numbers = self._thread()
+        tape = self._tape()
+        params, rest, numbers = self._payoff.arguments(tape, job.vector if vector is None else vector)
         at = np.zeros(1, np.int64)
-        random = (philox.key_of_seed(job.source.seed), job.source.antithetic, *numbers)
-        results = (output.values, output.gradient, self._per_lane, self._wrt)
+        random = (philox.key_of_seed(source.seed), source.antithetic, *numbers)
+        results = (output.values, output.gradient, job.per_lane, wrt)
+        extent = (block.first, block.stop, block.n)
         try:
             with recording(tape):
                 tape._lend(-1)
                 assert tape._header is not None
-                _loop()(
-                    job.payoff, params, rest, random, (first, stop, job.source.paths), results, tape._header.fields, at
-                )
+                _loop()(self._payoff.function, params, rest, random, extent, results, tape._header.fields, at)
         except Exception as error:
-            error.add_note(f"raised by the payoff on path {at[0]} of {job.source.paths}, seed {job.source.seed}")
+            error.add_note(f"raised by the payoff on path {at[0]} of {source.paths}, seed {source.seed}")
             raise
         return output
 
-    def _thread(self) -> tuple[Tape, Any, tuple[Any, ...], list[NDArray[np.float64]]]:
-        """Return the tape of this thread, with the parameters as its inputs; rewound to them."""
-        if not hasattr(self._local, "state"):
-            tape = Tape()
-            tape._guards = False
-            self._local.state = (tape, *self._job.arguments(tape))
-        state = self._local.state
-        state[0].rewind(self._job.vector.size)
-        return state
+    def _tape(self) -> Tape:
+        """Return the tape of this thread, empty."""
+        if not hasattr(self._local, "tape"):
+            self._local.tape = Tape()
+            self._local.tape._guards = False
+        self._local.tape.clear()
+        return self._local.tape
 
 
 # -------------------- the loop --------------------

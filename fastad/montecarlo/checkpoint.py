@@ -83,7 +83,7 @@ def ended_variants(trie: Trie, tally: Tally, earlier: tuple[VariantInfo, ...]) -
     return tuple(VariantInfo(n, n / tally.paths, rows, lines) for (rows, lines), n in counts.items())
 
 
-def fingerprint(job: Job, recorded: Recorded, path_by_path: bool) -> dict[str, str]:
+def fingerprint(job: Job, recorded: Recorded) -> dict[str, str]:
     """Digests of everything that decides the numbers of a block, by the argument that a user would look at."""
     source, root = job.source, recorded.trie.root.recording
     control = [] if job.control is None else list(vars(job.control).values())
@@ -95,7 +95,6 @@ def fingerprint(job: Job, recorded: Recorded, path_by_path: bool) -> dict[str, s
         "params": [job.vector],
         "wrt": [job.selected],
         "gradient": recorded.gradient,
-        "method": path_by_path,
         "per_path": job.keep,
         "compare_with_bump": job.steps is not None,
         "payoff": [getattr(root, name) for name in _COLUMNS],

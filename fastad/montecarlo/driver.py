@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..program.batch import checked_threads
-from .by_record import METHODS, Payoff
+from .by_record import METHODS, NOT_EXAMINED, Payoff, RecordingEngine, chosen
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
 from .discontinuity import examine
 from .engine import Engine
 from .execute import on_executor, on_threads
 from .gather import gather
-from .prepare import Inputs, checked_choice, checked_paths, job_of, recorder_of, sampled
+from .prepare import Inputs, checked_choice, checked_paths, job_of, sampled
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -97,7 +97,7 @@ def monte_carlo(
     gradient : {"each", "sum"}
         Sensitivities of every payoff, or of their sum: one reverse sweep instead of one per payoff.
     method : {"auto", "replay", "record"}
-        Replay one recording over the paths, or record and reverse a jitted payoff path by path in compiled code:
+        Replay recordings over the paths, or record and reverse a jitted payoff path by path in compiled code:
         better where nearly every path branches differently. ``auto`` counts the branches of 64 paths.
     threads : int, optional
         All cores by default.
@@ -152,12 +152,18 @@ def monte_carlo(
     first = inputs.at(source.numbers(0))
     recorded = record(payoff, inputs.packing, first, tuple(args), control_of_path, gradient, max_variants, seed)
     job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, control_mean)
-    path_by_path = Payoff(payoff, tuple(args), inputs.params, inputs.vector, inputs.shapes, source)
-    recorder = recorder_of(method, path_by_path, inputs, recorded, job, executor)
-    engine = Engine(recorded.trie, job, recorder=recorder)
+    path_by_path = Payoff(payoff, inputs, tuple(args))
+    only_replayed = {
+        "a sampler but philox": sampler != "philox",
+        "control": control is not None,
+        "gradient='sum'": gradient != "each",
+        "an executor": executor is not None,
+    }
+    by_record = chosen(method, path_by_path, job.source, only_replayed)
+    engine = RecordingEngine(recorded.trie, job, path_by_path) if by_record else Engine(recorded.trie, job)
     warnings: list[str] = []
 
-    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded, recorder is not None), job.source)
+    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded), job.source)
     numbers = range(before.blocks, job.source.blocks)
     with reporter(progress, paths) as report:
         if executor is None:
@@ -169,8 +175,10 @@ def monte_carlo(
     result = assemble(
         recorded, selected, job, after, tally, threads=threads, seconds=0.0, seed=source.seed, sampler=sampler
     )
+    if by_record and not compare_with_bump:
+        warnings.append(NOT_EXAMINED)
     try:
-        warnings += examine(recorded.trie, job, result.estimates)
+        warnings += [] if by_record else examine(recorded.trie, job, result.estimates)
     except KeyboardInterrupt:
         warnings.append("stopped by Ctrl-C while looking for jumps of the payoff")
     return result.finished(warnings, time.perf_counter() - started)

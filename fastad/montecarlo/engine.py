@@ -14,7 +14,6 @@ from ..program.build import build
 from ..program.plan import Plan
 from ..program.recording import Recording
 from ..program.variants import Trie
-from .by_record import RecordRunner
 from .control import Control
 from .source import Block, Source
 from .statistics import Samples, Statistic, Tally
@@ -65,11 +64,8 @@ class Job:
 class Engine:
     """Recordings and a job; computes any block on any thread."""
 
-    def __init__(
-        self, trie: Trie, job: Job, on_divergence: str = "rerecord", recorder: RecordRunner | None = None
-    ) -> None:
+    def __init__(self, trie: Trie, job: Job, on_divergence: str = "rerecord") -> None:
         self.trie, self.job = trie, job
-        self._recorder = recorder  # runs blocks path by path, without the recordings
         self._on_divergence = on_divergence
         self._plans: dict[tuple[int, bool, bool], Plan] = {}
         self._runners: dict[bytes, Runner] = {}  # of blocks that share their scenarios, by parameters
@@ -101,8 +97,6 @@ class Engine:
 
     def output(self, block: Block, scratch: Scratch, vector: Vector | None = None) -> Output:
         """Values and gradients of a block; values alone at other parameters than the job's own."""
-        if self._recorder is not None and vector is None:
-            return self._recorder.run(block.first, block.stop)
         runner = self._runner(block, self.job.vector if vector is None else vector, vector is None)
         output = runner.run(block.first, block.stop, scratch)
         check([output])

@@ -13,7 +13,6 @@ from ..packing import Packing, Vector
 from ..program.batch import GROUP, Scratch
 from ..structure import Spec, is_result
 from . import bump
-from .by_record import Payoff, RecordRunner, chosen
 from .control import PILOT_PATHS, Control, exact_means, fit, pilot_seed
 from .engine import Engine, Job
 from .recorded import Recorded
@@ -50,9 +49,8 @@ class Inputs:
 
     def __init__(self, params: Any, normals: Shape, uniforms: Shape) -> None:
         self.params, self.vector = Packing.of(params, is_result)
-        self.shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
-        pairs = zip((philox.NORMALS, philox.UNIFORMS), self.shapes)
-        kinds = [(kind, shape) for kind, shape in pairs if shape is not None]
+        shapes = [_shape(normals, "normals"), _shape(uniforms, "uniforms")]
+        kinds = [(kind, shape) for kind, shape in zip((philox.NORMALS, philox.UNIFORMS), shapes) if shape is not None]
         self.draws: Draws = tuple((kind, int(np.prod(shape))) for kind, shape in kinds)
         leaves = tuple(Spec("leaf") for _ in kinds)
         spec = Spec("tuple", tuple, tuple(range(1 + len(kinds))), (self.params.spec, *leaves))
@@ -112,25 +110,6 @@ def job_of(
         return job
     exact = exact_means(control_mean, inputs.params, inputs.vector, recorded.controls, elements)
     return dataclasses.replace(job, control=_fitted(exact, recorded, job))
-
-
-def recorder_of(
-    method: str, payoff: Payoff, inputs: Inputs, recorded: Recorded, job: Job, executor: Any
-) -> RecordRunner | None:
-    """Return what runs the paths one by one, None where recordings are replayed."""
-    unfit = {
-        "sampler='sobol'": job.source.label == "sobol",
-        "control": job.control is not None,
-        "compare_with_bump": job.steps is not None,
-        "gradient='sum'": recorded.gradient == "sum",
-        "executor": executor is not None,
-    }
-    reasons = [name for name, asked in unfit.items() if asked]
-    if reasons and method == "record":
-        raise ValueError(f"method='record' does not go with {', '.join(reasons)}; use method='replay'")
-    if reasons or not chosen(method, payoff, inputs.packing, lambda path: inputs.at(job.source.numbers(path))):
-        return None
-    return RecordRunner(payoff, recorded.results.size, job.selected, job.per_lane)
 
 
 def _fitted(exact: tuple[Samples, Samples], recorded: Recorded, job: Job) -> Control:
