@@ -12,7 +12,7 @@ from .record.condition import Condition, ConditionArray
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
-from .transforms import grad, jacobian, jvp, value_and_grad, vjp
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -37,6 +37,8 @@ __all__ = sorted(
         "clip",
         "errors",
         "grad",
+        "hessian",
+        "hvp",
         "interp",
         "interp2",
         "jacobian",

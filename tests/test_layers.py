@@ -11,11 +11,12 @@ ROOT = Path(__file__).resolve().parents[1] / "fastad"
 # Lower to higher; a module may import from its own layer and from lower ones.
 LAYERS = [
     {"ops", "errors"},
-    {"rules", "structure"},
+    {"rules", "structure", "templates"},
     {"kernels"},
     {"packing"},
     {"record"},
-    {"program", "transforms"},
+    {"program", "recorded"},
+    {"transforms"},
     {"montecarlo"},
     {"__init__"},
     {"cli"},

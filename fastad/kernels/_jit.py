@@ -33,7 +33,7 @@ from numba.core.caching import IndexDataCacheFile
 def _digest_of_sources() -> str:
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in [*sorted(folder.glob("*.py")), folder.parent / "ops.py"]:
+    for source in [*sorted(folder.glob("*.py")), folder.parent / "ops.py", folder.parent / "templates.py"]:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
