@@ -15,7 +15,7 @@ from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
-from .transforms import grad, jacobian, jvp, value_and_grad, vjp
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -44,6 +44,8 @@ __all__ = sorted(
         "derivative",
         "errors",
         "grad",
+        "hessian",
+        "hvp",
         "interp",
         "interp2",
         "jacobian",

@@ -11,12 +11,13 @@ ROOT = Path(__file__).resolve().parents[1] / "fastad"
 # Lower to higher; a module may import from its own layer and from lower ones.
 LAYERS = [
     {"ops", "errors"},
-    {"rules", "structure"},
+    {"rules", "structure", "templates"},
     {"kernels"},
     {"packing"},
     {"record"},
     {"nopython"},
-    {"forward", "program", "transforms"},
+    {"forward", "program", "recorded"},
+    {"transforms"},
     {"montecarlo"},
     {"smooth"},
     {"__init__"},
