@@ -100,7 +100,7 @@ def test_zero_factors_are_masked():
 def test_errors():
     with pytest.raises(TypeError, match=r"decorate it with @numba.njit"):
         fad.monte_carlo(wanderer.py_func, P, normals=3, method="record")
-    with pytest.raises(ValueError, match="expected .auto. or .replay. or .record."):
+    with pytest.raises(ValueError, match=r"expected .auto. or .replay. or .record."):
         fad.monte_carlo(wanderer, P, normals=3, method="fast")
 
     @numba.njit
