@@ -112,12 +112,10 @@ class Quick:
             return None
         if out is None:
             gradient = np.empty(size)
-        elif not shape or type(out) is not np.ndarray or out.shape != shape:
-            return None
-        elif out.dtype is not _FLOAT64 or not out.flags.carray:
-            return None
-        else:
+        elif shape and type(out) is np.ndarray and out.shape == shape and out.dtype is _FLOAT64 and out.flags.carray:
             gradient = out if len(shape) == 1 else out.ravel()
+        else:
+            return None
         value, failed = self._frames.evaluate(vector, _NOTHING, first, gradient)
         if failed >= 0:
             return None
