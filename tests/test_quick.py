@@ -524,15 +524,17 @@ def long_function(x):
     return s * p
 
 
-def test_threads():
-    """Eight threads in one program, with and without branches: each gets the bits of its own point."""
+@pytest.mark.parametrize("sizes", [(5,), (5, 7)])
+def test_threads(sizes):
+    """Eight threads in one program, with branches, of one shape and of two: each gets the bits of its own point."""
     program = fad.record(lambda x: long_function(x) if x[0] > -0.5 else x.sum(), np.linspace(0.0, 1.0, 5))
-    points = np.random.default_rng(7).normal(size=(24, 5))
+    rng = np.random.default_rng(7)
+    points = [rng.normal(size=sizes[i % len(sizes)]) for i in range(24)]
     slow = general(program)
     expected = [slow.value_and_grad(x) for x in points]
 
     def work(seed):
-        for i in np.random.default_rng(seed).integers(0, len(points), 250):
+        for i in np.random.default_rng(seed).integers(0, len(points), 150):
             value, gradient = program.value_and_grad(points[i])
             if value != expected[i][0] or (gradient != expected[i][1]).any() or program(points[i]) != value:
                 return False
