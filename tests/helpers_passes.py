@@ -35,7 +35,8 @@ def run(code, inputs):
     """All values of a random program; operands count back from the last value."""
     values = list(inputs)
     for name, i, j in code:
-        x, y = (_bounded(values[-1 - k % len(values)]) for k in (i, j))
+        x = _bounded(values[-1 - i % len(values)])
+        y = x if i == j else _bounded(values[-1 - j % len(values)])
         values.append(ROWS[name](x, y))
     return values
 
