@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import errors, inspect
 from .montecarlo.driver import monte_carlo
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
@@ -10,8 +10,10 @@ from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
+from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
+from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .transforms import grad, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
@@ -35,8 +37,10 @@ __all__ = sorted(
         "Tape",
         "array",
         "clip",
+        "debug",
         "errors",
         "grad",
+        "inspect",
         "interp",
         "interp2",
         "jacobian",

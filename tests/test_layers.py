@@ -11,12 +11,13 @@ ROOT = Path(__file__).resolve().parents[1] / "fastad"
 # Lower to higher; a module may import from its own layer and from lower ones.
 LAYERS = [
     {"ops", "errors"},
-    {"rules", "structure"},
+    {"rules", "structure", "notation"},
+    {"nonfinite"},
     {"kernels"},
     {"packing"},
     {"record"},
     {"program", "transforms"},
-    {"montecarlo"},
+    {"montecarlo", "inspect"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -15,6 +15,7 @@ from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
+from . import watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
 from .build import build
 from .files import from_bytes, to_bytes
@@ -200,6 +201,7 @@ class Program:
             point = recording.evaluate(vector)
             if point.failed < 0 or self._on_divergence == "ignore":
                 trie.count(variant, 1)
+                watch.require_values(recording, point)
                 return recording, point
             guard = int(np.searchsorted(recording.guard_rows, point.failed))
             branch = Branch(guard, recording.frozen_at(guard, point.values) if recording.freezes(guard) else 0)
@@ -231,7 +233,7 @@ class Program:
         recording, point = self._at(args)
         inputs, elements = self._argument(recording, argnums)
         seeds = np.eye(recording.output_rows.size)
-        adjoints = recording.adjoints(point, seeds)[elements].T
+        adjoints = watch.adjoints(recording, point, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(point.values))
         return value, nest(recording.outputs, inputs, adjoints)
 
@@ -239,14 +241,14 @@ class Program:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
         recording, point = self._at(tuple(args))
         vector = recording.outputs.matches(seeds)
-        adjoints = recording.adjoints(point, vector[:, None])[:, 0]
+        adjoints = watch.adjoints(recording, point, vector[:, None])[:, 0]
         return recording.outputs.unpack(recording.output_values(point.values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = recording.tangents(point, direction)
+        y_dot = watch.tangents(recording, point, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
