@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, inspect
+from . import errors, inspect, nopython, smooth
+from .checking import check_gradient
+from .forward import derivative
 from .montecarlo.driver import monte_carlo
+from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
+from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lines import debug
 from .record.lookup import interp, interp2, take
@@ -32,12 +36,17 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
+        "Dual",
         "MonteCarloResult",
         "Program",
         "Tape",
         "array",
+        "brownian_bridge",
+        "brownian_pca",
+        "check_gradient",
         "clip",
         "debug",
+        "derivative",
         "errors",
         "grad",
         "inspect",
@@ -48,6 +57,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "smooth",
         "stack",
         "take",
         "value",

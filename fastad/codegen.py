@@ -44,7 +44,7 @@ from .vmath import {functions}
 
 _SCALAR_VALUE = '''
 
-@jit
+@jit_inlined
 def value(op, x, y, c):
     """Value of one row; ``c`` is the value of the row before it."""
 {branches}
@@ -53,7 +53,7 @@ def value(op, x, y, c):
 
 _SCALAR_PARTIALS = '''
 
-@jit
+@jit_inlined
 def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
 {branches}

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 
+import numba
 import numpy as np
 import pytest
 
@@ -215,6 +216,20 @@ def test_debug_ends_with_its_context():
         assert type(fad.Tape()) is WatchedTape
     assert type(fad.Tape()) is fad.Tape
     assert np.isnan(fad.grad(lambda x: fad.log(x) * 0.0 / x)(0.0))
+
+
+def test_compiled_code_is_looked_at_when_it_returns():
+    @numba.njit
+    def f(x):
+        return np.log(x - 3.0) * 2.0
+
+    with (
+        fad.debug(),
+        pytest.raises(NonFiniteError, match=r"row 2 is nan: v_2 = log\(v_1\) with v_1 = -2.0"),
+    ):
+        fad.grad(f)(1.0)
+    with fad.debug():
+        assert fad.grad(f)(5.0) == 1.0
 
 
 def root(x, z):

@@ -9,6 +9,7 @@ from numba import njit
 
 import fastad as fad
 from bench.problems import cold_start as cold
+from bench.problems import record_loop as in_loop
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
@@ -31,6 +32,20 @@ def record_mul(data, threads):
         z = loop(x, y, data.n)
         # The sweep needs the rows in the columns, so it flushes them; itself it costs a few ns per product.
         return z.value, *tape.reverse(z)
+
+    return call
+
+
+def record_loop(data, threads):
+    tape = fad.Tape()
+    x, y = tape.input(data.x), tape.input(data.y)
+    start = tape.mark()
+    compiled = njit(nogil=True)(in_loop.loop)
+
+    def call():
+        tape.rewind(start)
+        z = compiled(x, y, data.n)
+        return (z.value, *tape.reverse(z)) if data.reverse else (z.value,)
 
     return call
 
@@ -104,6 +119,7 @@ def cold_start(case, threads):
 WAYS = {
     "rosenbrock": rosenbrock,
     "record_mul": record_mul,
+    "record_loop": record_loop,
     "down_and_out": down_and_out,
     "normals": normals,
     "cold_start": cold_start,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class Call:
         How to name a scenario in an error.
     on_divergence : {"rerecord", "raise", "ignore"}
         Whether to record again for branches that no variant takes, to raise, or to disregard guards.
+    outputs : ndarray, optional
+        Numbers of the outputs to differentiate; all by default.
     """
 
     n: int
@@ -97,15 +100,22 @@ class Call:
     inputs_of: Callable[[int], Vector]
     describe: Callable[[int], str]
     on_divergence: str = "rerecord"
+    outputs: NDArray[np.int64] | None = None
 
 
 @dataclass
 class Output:
-    """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1."""
+    """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1.
+
+    ``ended`` counts the scenarios that ended in each variant: whoever uses the numbers adds it to the trie.
+    ``unresolved`` has those that no variant takes where none may be recorded, for `check`.
+    """
 
     values: NDArray[np.float64]
     gradient: NDArray[np.float64]
     failed: NDArray[np.int32]
+    ended: Counter[Variant] = field(default_factory=Counter)
+    unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = field(default_factory=list)
 
 
 class Scratch:
@@ -155,18 +165,24 @@ class _Bound:
         """Replay groups of consecutive scenarios, or of those listed."""
         plan = self.plan
         positions = min(stop * GROUP, scenarios.size or self._n) - first * GROUP
-        n_outputs, n_wrt = plan.outputs[2].shape
         output = Output(
-            np.empty((positions, n_outputs)),
-            np.empty((positions if self.per_lane else stop - first, n_outputs, n_wrt)),
+            np.empty((positions, plan.outputs[0].size)),
+            np.empty((positions if self.per_lane else stop - first, *plan.outputs[2].shape)),
             np.empty(positions, np.int32),
         )
-        results = (first * GROUP, output.values, output.gradient, output.failed, self.per_lane)
-        kernels.run_groups(
-            self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
-            plan.special,
-        )  # fmt: skip
+        has_nan = np.zeros(stop - first, np.bool_)
+        results = (first * GROUP, output.values, output.gradient, output.failed, has_nan, self.per_lane)
+
+        def run(first: int, stop: int, masked: bool | None) -> None:
+            kernels.run_groups(
+                self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
+                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+                plan.special, masked,
+            )  # fmt: skip
+
+        run(first, stop, None)
+        for group in first + np.flatnonzero(has_nan):  # a NaN never disappears on its way: the others needed no mask
+            run(int(group), int(group) + 1, True)
         return output
 
 
@@ -184,7 +200,6 @@ class Runner:
         self._bound: dict[Variant, _Bound] = {}
         self._lock = threading.Lock()
         self._debugging = debugging()
-        self._unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = []
         self.root = self._bind(trie.root, call.per_lane)
 
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
@@ -197,7 +212,7 @@ class Runner:
         """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""
         output = self.root.run(first, stop, _CONSECUTIVE, scratch)
         ended_at_root = int((output.failed < 0).sum())
-        self._trie.count(self._trie.root, ended_at_root)
+        output.ended[self._trie.root] = ended_at_root
         if ended_at_root < output.failed.size:
             self._resolve(output, first * GROUP, scratch)
         if self._debugging:
@@ -213,7 +228,7 @@ class Runner:
             output.values[at] = values
             positions.append(at)
             gradients.append(gradient)
-            self._trie.count(variant, at.size)
+            output.ended[variant] += at.size
 
         work = [(self._trie.root, np.arange(output.failed.size), output.failed)]
         while work:
@@ -221,10 +236,10 @@ class Runner:
             for branch, here in self._branches(variant.recording, tried, failed, first):
                 child, fresh = self._child(variant, branch, first + int(here[0]))
                 if child is None:
-                    self._unresolved.append((variant, branch, first + here))
+                    output.unresolved.append((variant, branch, first + here))
                     continue
                 if fresh:  # its recording already has the numbers of this scenario
-                    values, gradient = child.recording.recorded_outputs(self._call.wrt)
+                    values, gradient = child.recording.recorded_outputs(self._call.wrt, self._call.outputs)
                     add(child, here[:1], values[None], gradient[None])
                     here = here[1:]
                 if here.size:
@@ -267,14 +282,16 @@ class Runner:
             error.add_note(f"raised while recording {self._call.describe(scenario)}")
             raise
 
-    def check(self) -> None:
-        """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
-        if not self._unresolved:
-            return
-        variant, branch = min(((v, b) for v, b, _ in self._unresolved), key=lambda item: (item[0].path(), item[1]))
-        scenarios = [s for v, b, s in self._unresolved if (v, b) == (variant, branch)]
-        recording = variant.recording
-        raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
+
+def check(outputs: Iterable[Output]) -> None:
+    """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
+    unresolved = [item for output in outputs for item in output.unresolved]
+    if not unresolved:
+        return
+    variant, branch = min(((v, b) for v, b, _ in unresolved), key=lambda item: (item[0].path(), item[1]))
+    scenarios = [s for v, b, s in unresolved if (v, b) == (variant, branch)]
+    recording = variant.recording
+    raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
 
 
 def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -305,7 +322,7 @@ def ranges(n_groups: int, size: int) -> list[tuple[int, int]]:
 
 
 def run_in_order(
-    runner: Runner, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
+    runner: Any, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
 ) -> None:
     """Run ranges of groups on threads and consume their results in order, a few ranges ahead at most."""
     pieces = list(pieces)

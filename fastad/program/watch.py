@@ -74,7 +74,8 @@ def _blame(trie: Trie, call: Call, scenario: int) -> NonFinite | None:
         found = origin_of_value(rows, row)
         if found is not None:
             return found
-    for seeds in np.eye(recording.output_rows.size):
+    seeds_of_all = np.eye(recording.output_rows.size)
+    for seeds in seeds_of_all if call.outputs is None else seeds_of_all[call.outputs]:
         adjoint = _all_adjoints(recording, point, seeds)
         if not np.isfinite(adjoint[call.wrt]).all():
             return origin_of_adjoint(rows, adjoint)

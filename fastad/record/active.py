@@ -23,7 +23,7 @@ from .dispatch import array_function, array_ufunc, no_array
 from .operators import Operators
 from .storage import Storage
 
-_NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
 _MEAN = "; a mean of actives is sum(v) / len(v)"
 _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
@@ -86,20 +86,20 @@ class Active(Operators):
 
     def __float__(self) -> float:
         in_fmean = sys._getframe(1).f_globals.get("__name__") == "statistics"
-        raise TypeError(_NO_FLOAT + _MEAN if in_fmean else _NO_FLOAT)
+        raise TypeError(NO_FLOAT + _MEAN if in_fmean else NO_FLOAT)
 
     def __int__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __index__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __complex__(self) -> complex:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def as_integer_ratio(self) -> tuple[int, int]:
         """Refuse to be exact, which is what statistics.mean asks for."""
-        raise TypeError(_NO_FLOAT + _MEAN)
+        raise TypeError(NO_FLOAT + _MEAN)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise no_array(_NO_ARRAY)
@@ -164,7 +164,7 @@ def {name}(self, other):
             raise two_tapes(tape, other.tape)
         j = other._row
         if row >= tape._limit or not i < row > j:
-            tape._check(i, j)
+            row = tape._check(i, j)
         x = self._value
         y = other._value
         active._value = value = {value}
@@ -174,7 +174,7 @@ def {name}(self, other):
         if y is NotImplemented:
             return NotImplemented
         if row >= tape._limit or i >= row:
-            tape._check(i, -1.0)
+            row = tape._check(i, -1.0)
         x = self._value
         active._value = value = {value}
         tape._stage += ({code}, i, -1.0, y, value)
@@ -193,7 +193,7 @@ def {name}(self, other):
     if x is NotImplemented:
         return NotImplemented
     if row >= tape._limit or j >= row:
-        tape._check(j, -1.0)
+        row = tape._check(j, -1.0)
     y = self._value
     active = new(Active)
     active._value = value = {value}
@@ -210,7 +210,7 @@ def {name}(self):
     row = tape._next
     i = self._row
     if row >= tape._limit or i >= row:
-        tape._check(i, -1.0)
+        row = tape._check(i, -1.0)
     x = self._value
     active = new(Active)
     active._value = value = {value}
@@ -290,7 +290,7 @@ for _op in OPS:
 # -------------------- special cases --------------------
 # x ** n is made of products for small whole n: exact to a few roundings, and several times cheaper than pow in a
 # replay. Binary powering: 3 rows for x ** 8.
-_LARGEST_PRODUCT = 32
+LARGEST_PRODUCT = 32
 
 
 def whole_power(x: Any, n: int, square: Any) -> Any:
@@ -309,7 +309,7 @@ def is_whole(exponent: Any) -> bool:
     """Whether an exponent makes products: a whole number of any type, or a 0-d array of one."""
     if type(exponent) not in (int, float):
         exponent = NotImplemented if type(exponent) is Active else passive_float(exponent)
-    return exponent is not NotImplemented and 0 < abs(exponent) <= _LARGEST_PRODUCT and exponent == int(exponent)
+    return exponent is not NotImplemented and 0 < abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent)
 
 
 def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:

@@ -105,6 +105,10 @@ class ActiveArray(Operators):
     def _rows(self) -> NDArray[np.int32]:
         return self._index
 
+    @property
+    def _last_row(self) -> int:
+        return int(self._index.max(initial=-1))
+
     def _plain(self) -> NDArray[np.float64]:
         return self._value.copy()
 

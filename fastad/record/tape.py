@@ -14,7 +14,8 @@ from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
-from .condition import refuse_condition
+from .condition import Condition, refuse_condition
+from .header import NativeSite
 from .lines import Place, debugging, position
 from .storage import Storage
 
@@ -51,6 +52,7 @@ class Tape(Storage):
 
     def __init__(self, max_bytes: int | None = None, lines: bool = False) -> None:
         super().__init__(max_bytes)
+        self._adjoint = np.empty(0)
 
     # -------------------- inputs --------------------
 
@@ -75,6 +77,8 @@ class Tape(Storage):
         self._input_names.extend(names)
         return ActiveArray(array, index.reshape(array.shape), self)
 
+    # -------------------- values of its rows, for arrays and compiled code --------------------
+
     def _active(self, value: float, row: int) -> Active:
         active = object.__new__(Active)
         active._value = value
@@ -82,13 +86,23 @@ class Tape(Storage):
         active.tape = self
         return active
 
+    def _condition(self, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> Condition:
+        return Condition(self, code, arg0, arg1, passive, outcome)
+
+    def _active_array(self, value: NDArray[np.float64], index: NDArray[np.int32]) -> ActiveArray:
+        return ActiveArray(value, index, self)
+
     # -------------------- views --------------------
 
     def _places(self) -> list[Place | None]:
         """Source place of every row: here, of guards."""
         places: list[Place | None] = [None] * len(self)
-        for row, (code, at) in zip(self._guard_rows, self._guard_sites):
-            places[row] = Place(code.co_filename, position(code, at)[0])
+        for row, site in zip(self._guard_rows, self._guard_sites):
+            if isinstance(site, NativeSite):
+                places[row] = Place(site.file, site.line)
+            else:
+                code, at = site
+                places[row] = Place(code.co_filename, position(code, at)[0])
         return places
 
     def _rows_now(self) -> Rows:
@@ -178,7 +192,13 @@ class Tape(Storage):
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
-        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked)
+        return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
+
+    def _adjoint_buffer(self, size: int) -> NDArray[np.float64]:
+        """Room that is kept from sweep to sweep: touching new memory costs as much as the sweep itself."""
+        if self._adjoint.size < size:
+            self._adjoint = np.empty(max(size, self._capacity + 1))
+        return self._adjoint[:size]
 
     def forward(self, outputs: Any, directions: ArrayLike) -> Any:
         """Tangents of the outputs: one forward sweep for all directions.

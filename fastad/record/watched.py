@@ -149,6 +149,12 @@ class WatchedTape(Tape):
         self._ages += [self._age] * count
         return start
 
+    def _reclaim(self) -> None:
+        start, lent = self._flushed, self._lent
+        super()._reclaim()
+        if lent:
+            self._require_finite(start)
+
     def _append_elementwise(self, code: int, arg0: Any, x: Any, arg1: Any, y: Any) -> int:
         self._require_values(arg0, x)
         self._require_values(arg1, y)
