@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, nopython, smooth
+from . import errors, inspect, nopython, smooth
+from .checking import check_gradient
 from .forward import derivative
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
@@ -13,8 +14,10 @@ from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
 from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
+from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
+from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
@@ -40,12 +43,15 @@ __all__ = sorted(
         "array",
         "brownian_bridge",
         "brownian_pca",
+        "check_gradient",
         "clip",
+        "debug",
         "derivative",
         "errors",
         "grad",
         "hessian",
         "hvp",
+        "inspect",
         "interp",
         "interp2",
         "jacobian",

@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
+from ..record.lines import debugging
 from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
+from .watch import require_output
 
 GROUP = kernels.GROUP
 _GUARD = OPCODE["guard"]
@@ -197,6 +199,7 @@ class Runner:
         self._call = call
         self._bound: dict[Variant, _Bound] = {}
         self._lock = threading.Lock()
+        self._debugging = debugging()
         self.root = self._bind(trie.root, call.per_lane)
 
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
@@ -212,6 +215,8 @@ class Runner:
         output.ended[self._trie.root] = ended_at_root
         if ended_at_root < output.failed.size:
             self._resolve(output, first * GROUP, scratch)
+        if self._debugging:
+            require_output(self._trie, self._call, output, first * GROUP, GROUP)
         return output
 
     def _resolve(self, output: Output, first: int, scratch: Scratch) -> None:
@@ -298,10 +303,15 @@ def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def checked_threads(threads: int | None) -> int:
-    """Return the number of threads asked for, by default the cores that this process may use."""
+    """Return the number of threads asked for, by default the cores that this process may use.
+
+    One under ``fad.debug()``: the first scenario found is then the first there is.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: expected at least 1")
+    if debugging():
+        return 1
     if threads is not None:
-        if threads < 1:
-            raise ValueError(f"threads={threads}: expected at least 1")
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

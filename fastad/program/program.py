@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..record.lines import debugging
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
-from . import second
+from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
 from .files import from_bytes, to_bytes
@@ -208,6 +209,7 @@ class Program:
             point = recording.evaluate(vector)
             if point.failed < 0 or self._on_divergence == "ignore":
                 trie.count(variant, 1)
+                watch.require_values(recording, point)
                 return recording, point
             guard = int(np.searchsorted(recording.guard_rows, point.failed))
             branch = Branch(guard, recording.frozen_at(guard, point.values) if recording.freezes(guard) else 0)
@@ -217,7 +219,8 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
-        if self._quick is not None and (value := self._quick.value(args)) is not None:
+        quick = None if debugging() else self._quick  # which looks at no row
+        if quick is not None and (value := quick.value(args)) is not None:
             return value
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
@@ -240,7 +243,8 @@ class Program:
         ShapeError
             The result is not one number, or ``out`` does not have the shape of the gradient.
         """
-        if self._quick is not None and (answer := self._quick.value_and_grad(args, argnums, out)) is not None:
+        quick = None if debugging() else self._quick
+        if quick is not None and (answer := quick.value_and_grad(args, argnums, out)) is not None:
             return answer
         value, jacobian = self._value_and_jacobian(args, argnums)
         if not isinstance(value, float):
@@ -261,7 +265,7 @@ class Program:
         if self._quick is not None:
             self._quick.learn(recording, argnums, inputs, elements)
         seeds = np.eye(recording.output_rows.size)
-        adjoints = recording.adjoints(point, seeds)[elements].T
+        adjoints = watch.adjoints(recording, point, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(point.values))
         return value, nest(recording.outputs, inputs, adjoints)
 
@@ -269,14 +273,14 @@ class Program:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
         recording, point = self._at(tuple(args))
         vector = recording.outputs.matches(seeds)
-        adjoints = recording.adjoints(point, vector[:, None])[:, 0]
+        adjoints = watch.adjoints(recording, point, vector[:, None])[:, 0]
         return recording.outputs.unpack(recording.output_values(point.values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = recording.tangents(point, direction[:, None])[:, 0]
+        y_dot = watch.tangents(recording, point, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from ..errors import DivergenceError
 from ..kernels import rows as kernels
+from ..notation import Rows
 from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record import sweep
 from ..record.context import Outputs, activate, call, refuse_nesting
 from ..record.header import NativeSite
+from ..record.lines import Place, debugging, position
 from ..record.tape import Tape
 
 _SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
@@ -89,6 +91,9 @@ class Recording:
         self.output_constants = columns["output_constants"]
         self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
         self.sites = sites
+        self.places: list[Place | None] = [None] * self.opcode.size
+        for row, site in zip(self.guard_rows, sites):
+            self.places[row] = Place(site.file, site.line)
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
         self.table_of_row = np.full(self.opcode.size, -1, np.int32)
         self.table_of_row[self.table_users] = self.table_used
@@ -106,7 +111,10 @@ class Recording:
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
         places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
         sites = [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
-        return cls(columns, inputs, outputs.packing, sites)
+        recording = cls(columns, inputs, outputs.packing, sites)
+        if debugging():
+            recording.places = tape._places()
+        return recording
 
     def __len__(self) -> int:
         return self.opcode.size
@@ -132,6 +140,13 @@ class Recording:
         picked = self.arg1.copy() if self.table_users.size else self.arg1
         failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
         return Point(values, picked, partial0, partial1, failed)
+
+    def rows(self, point: Point, names: Sequence[str] = ()) -> Rows:
+        """Rows at a point, for a view or an error."""
+        partials = (point.partial0, point.partial1, point.values)
+        passive = (self.partial0, self.partial1)
+        columns = (self.opcode, self.arg0, point.arg1, *passive, *partials)
+        return Rows(*columns, names or self.inputs.names(), self.places)
 
     def evaluate_forced(self, vector: Vector, row: int, force: Callable[[Recording, int, Vector], float]) -> Point:
         """Evaluate one point where a row has another value, given the recording, the row and the values up to it."""
@@ -213,10 +228,9 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
 @lru_cache(maxsize=4096)  # a payoff with a branch per step asks for the same place again and again
 def _place(code: CodeType, at: int) -> tuple[str, int, str]:
     """File, line and comparing builtin of an instruction; a call there means that a builtin compared."""
-    line, _, column, _ = list(code.co_positions())[at // 2] if at >= 0 else (None,) * 4
-    line = line or code.co_firstlineno
+    line, column = position(code, at)
     builtin = ""
     if at >= 0 and "CALL" in dis.opname[code.co_code[at]]:
-        called = linecache.getline(code.co_filename, line).encode()[column or 0 :]  # columns count bytes
+        called = linecache.getline(code.co_filename, line).encode()[column:]  # columns count bytes
         builtin = next((name for name in ("max", "min") if called.startswith(f"{name}(".encode())), "")
     return code.co_filename, line, builtin

@@ -59,14 +59,6 @@ class Active(Operators):
     def __init__(self) -> None:
         raise TypeError("actives come from tape.input(...) or from a function being differentiated")
 
-    @classmethod
-    def _make(cls, value: float, index: int, tape: Storage) -> Active:
-        active = object.__new__(cls)
-        active._value = value
-        active._row = float(index)
-        active.tape = tape
-        return active
-
     @property
     def value(self) -> float:
         """The number; leaves an equality guard while recording for replay."""
@@ -81,7 +73,7 @@ class Active(Operators):
 
     def _freeze(self) -> None:
         """Guard that a replay sees this very number (NaN and the sign of zero included)."""
-        condition = Condition(self.tape, _SAME, self.index, -1, self._value, True)
+        condition = Condition(self.tape, _SAME, self._row, -1, self._value, True)
         self.tape._append_guard(condition._rows(), True, sys._getframe(1))
 
     def _rows(self) -> int:
@@ -235,16 +227,16 @@ def {name}(self, other):
     if type(other) is Active:
         if other.tape is not tape:
             raise two_tapes(tape, other.tape)
-        return Condition(tape, {code}, self.index, other.index, 0.0, self._value {symbol} other._value)
+        return Condition(tape, {code}, self._row, other._row, 0.0, self._value {symbol} other._value)
     y = other if type(other) is float else passive_float(other)
     if y is NotImplemented:
         return NotImplemented
-    return Condition(tape, {code}, self.index, -1, y, self._value {symbol} y)
+    return Condition(tape, {code}, self._row, -1, y, self._value {symbol} y)
 """
 
 _SYMBOLS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!="}
 _NAMESPACE = {
-    "__name__": __name__,
+    "__name__": __name__,  # by which lines.py knows fastad's own frames
     "Active": Active,
     "Condition": Condition,
     "new": object.__new__,

@@ -121,7 +121,7 @@ class ActiveArray(Operators):
         return map(self._element, self._value.tolist(), self._index.tolist())
 
     def _element(self, value: float, row: int) -> Any:
-        return Active._make(value, row, self.tape) if row >= 0 else value
+        return self.tape._active(value, row) if row >= 0 else value
 
     def __getitem__(self, key: Any) -> Any:
         key = _passive_key(key)

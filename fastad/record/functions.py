@@ -125,16 +125,16 @@ def _where_scalar(condition: Condition, a: Any, b: Any) -> Active:
         i = tape._append_staged(_STOP, -1, -1, x, x)
     tape._append_staged(_COND, row, -1, 0.0, float(condition.outcome))
     value = x if condition.outcome else y
-    return Active._make(value, tape._append_staged(_WHERE, i, j, y if j < 0 else x, value), tape)
+    return tape._active(value, tape._append_staged(_WHERE, i, j, y if j < 0 else x, value))
 
 
-def _scalar_operand(x: Any, tape: Storage) -> tuple[float, int]:
+def _scalar_operand(x: Any, tape: Storage) -> tuple[float, float]:
     if type(x) is not Active:
         return float(x), -1
     if x.tape is not tape:
         raise TapeError(f"condition and operands of two tapes: {tape!r} and {x.tape!r}")
-    tape._check_operands(x.index)
-    return x._value, x.index
+    tape._check_operands(x._row)
+    return x._value, x._row
 
 
 def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
@@ -259,7 +259,7 @@ def _test(op: Op) -> Callable[[Any], Any]:
 
     def function(x: Any) -> Any:
         if type(x) is Active:
-            return Condition(x.tape, code, x.index, -1, 0.0, bool(scalar_value(code, x._value, 0.0)))
+            return Condition(x.tape, code, x._row, -1, 0.0, bool(scalar_value(code, x._value, 0.0)))
         result = elementwise(code, dual.primal(x))
         return result if isinstance(result, ConditionArray) else np.asarray(result, dtype=bool)[()]
 

@@ -30,6 +30,7 @@ from ..errors import TapeError, TapeFullError
 from ..kernels import rows as kernels
 from ..ops import OPCODE
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
+from .lines import caller
 from .tables import Tables
 
 BYTES_PER_ROW = 33
@@ -50,7 +51,6 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
-_PACKAGE = __name__.split(".")[0]
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -87,6 +87,7 @@ class Storage:
     __slots__ = ("__dict__", "__weakref__", "_limit", "_next", "_stage")
 
     _max_rows = _RowCap()
+    _active: Any  # makes an Active of a value and its row; the tape knows what an Active is
 
     def __init__(self, max_bytes: int | None = None) -> None:
         if max_bytes is not None and max_bytes < BYTES_PER_ROW:
@@ -121,13 +122,13 @@ class Storage:
 
     # -------------------- appending rows --------------------
 
-    def _append_staged(self, code: float, arg0: int, arg1: int, passive: float, value: float) -> int:
+    def _append_staged(self, code: float, arg0: float, arg1: float, passive: float, value: float) -> int:
         """One row from Python. The overloaded operators do the same inline."""
         if self._next >= self._limit:
             self._make_room()
         row = self._next
+        self._stage += (code, arg0, arg1, passive, value)  # first, for a watched tape raises here
         self._next = row + 1.0
-        self._stage += (code, arg0, arg1, passive, value)
         return int(row)
 
     def _check(self, i: float, j: float) -> float:
@@ -237,11 +238,9 @@ class Storage:
 
     def _append_guard(self, condition_row: int, outcome: bool, frame: FrameType | None) -> None:
         """A comparison whose outcome decided something in Python, with the line that asked."""
-        while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == _PACKAGE:
-            frame = frame.f_back
         row = self._append_staged(_GUARD, condition_row, -1, float(outcome), float(outcome))
         self._guard_rows.append(row)
-        site = frame or sys._getframe()
+        site = caller(frame) or sys._getframe()
         self._guard_sites.append((site.f_code, site.f_lasti))
 
     # -------------------- recording by compiled code --------------------
