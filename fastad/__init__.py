@@ -12,6 +12,7 @@ from .record.condition import Condition, ConditionArray
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
+from .taylor import taylor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
@@ -48,6 +49,7 @@ __all__ = sorted(
         "record",
         "stack",
         "take",
+        "taylor",
         "value",
         "value_and_grad",
         "vjp",

@@ -16,7 +16,7 @@ LAYERS = [
     {"packing"},
     {"record"},
     {"program", "recorded"},
-    {"transforms"},
+    {"taylor", "transforms"},
     {"montecarlo"},
     {"__init__"},
     {"cli"},
