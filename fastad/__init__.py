@@ -18,6 +18,7 @@ from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
+from .taylor import taylor
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
@@ -62,6 +63,7 @@ __all__ = sorted(
         "smooth",
         "stack",
         "take",
+        "taylor",
         "value",
         "value_and_grad",
         "vjp",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .ops import OPCODE, OPS
 
@@ -90,3 +91,14 @@ _ROWS = np.add.reduceat(np.append(1 + _IS_WHERE, 0), np.minimum(STARTS[:-1], len
 _ROWS[np.diff(STARTS) == 0] = 0
 # Rows that one row of an operation adds at most to a derivative: partials, products with them, sums.
 MOST_ROWS = (_ROWS + 2).reshape(-1, 2).sum(axis=1)
+
+
+def chain_rows(expanded: NDArray[np.bool_], order: int) -> NDArray[np.int64]:
+    """Most rows, per operation, of its partials, the partials of those of them to be expanded, and so on."""
+    own = np.where(expanded, _ROWS.reshape(-1, 2).sum(axis=1), 0)
+    template = np.repeat(np.arange(len(RESULTS)), np.diff(STARTS))
+    rows = np.zeros_like(own)
+    for _ in range(order):
+        below = np.bincount(template, rows[ENTRIES[:, 0]], len(RESULTS)).astype(np.int64)
+        rows = np.where(expanded, own + below.reshape(-1, 2).sum(axis=1), 0)
+    return rows

@@ -18,7 +18,7 @@ LAYERS = [
     {"record"},
     {"nopython"},
     {"forward", "program", "recorded"},
-    {"transforms"},
+    {"taylor", "transforms"},
     {"montecarlo", "inspect", "checking"},
     {"smooth"},
     {"__init__"},

@@ -76,9 +76,7 @@ def libor(data, threads, wrt=(0, 1)):
     program = fad.record(f, data.rates, data.vols, data.z[0])
 
     def call():
-        r = program.batch(
-            data.rates, data.vols, data.z, axes=(None, None, 0), wrt=wrt, reduce="mean", threads=threads
-        )
+        r = program.batch(data.rates, data.vols, data.z, axes=(None, None, 0), wrt=wrt, reduce="mean", threads=threads)
         return r.value, r.gradient
 
     return call

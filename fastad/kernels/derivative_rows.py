@@ -1,9 +1,10 @@
 """Adjoints and tangents of recorded rows, written as rows behind them.
 
 A number on its way is a pair (row, value): row -1 where it is passive. What depends on passive numbers alone is
-computed and leaves no row, so the rows written depend on the rows read, never on their values: recorded at another
-point, they are the same rows. Partials come from the templates of ``templates.py``; those of one row are written
-once, for any number of seeds or directions (``known``, ``known_row``, ``known_value``).
+computed and leaves no row, and equal rows among the partials of a row are written once. So the rows written depend
+on the rows read, never on their values: recorded at another point, they are the same rows. Partials come from the
+templates of ``templates.py``; those of one row are written once, for any number of seeds or directions (``known``,
+``known_row``, ``known_value``).
 
 A product with an exactly zero factor is zero here too: products are rows of the operation ``product``.
 """
@@ -42,12 +43,30 @@ def _append(op, a, x, b, y, c, columns, cursor):
 
 
 @jit
+def _same(row, op, a, x, b, y, columns):
+    """Whether a row is this operation of these operands, passive ones with the same values."""
+    opcode, arg0, arg1, partial0, partial1, _ = columns
+    if opcode[row] != op or arg0[row] != a or arg1[row] != b:
+        return False
+    return (a >= 0 or partial0[row] == x) and (b >= 0 or partial1[row] == y)
+
+
+@jit
 def _operation(op, a, x, b, y, columns, cursor):
-    """Value of an operation, with a row where an operand is active that matters."""
+    """Value of an operation, with a row where an operand is active that matters.
+
+    The row is looked for first: ``cursor`` holds, behind the next row, the row whose partials are being written and
+    the first row that they wrote.
+    """
     if a < 0 and b < 0:
         return np.int64(-1), value(op, x, y, 0.0)
     if op == _OR and ((a < 0 and x != 0.0) or (b < 0 and y != 0.0)):
         return np.int64(-1), 1.0
+    if cursor[1] >= 0 and _same(cursor[1], op, a, x, b, y, columns):
+        return cursor[1], columns[5][cursor[1]]
+    for row in range(cursor[2], cursor[0]):
+        if _same(row, op, a, x, b, y, columns):
+            return row, columns[5][row]
     return _append(op, a, x, b, y, 0.0, columns, cursor)
 
 
@@ -111,7 +130,7 @@ def _referred(reference, row, columns, constants, temporary_rows, temporaries):
 
 
 @jit
-def _partial(row, which, known, known_row, known_value, first, templates, columns, cursor):
+def partial_of(row, which, known, known_row, known_value, first, templates, columns, cursor):
     """Partial of a row as a number; its rows are written when it is first asked for."""
     at = row - first
     if known[at, which]:
@@ -204,11 +223,12 @@ def append_adjoints(
         if op == _TAKE:
             _take_adjoint(row, first, active, tables, bar_rows, bars, columns, cursor)
             continue
+        cursor[1], cursor[2] = row, cursor[0]
         for which in range(2):
             arg = np.int64(columns[1][row] if which == 0 else columns[2][row])
             if arg < first or not active[arg - first] or not _HAS_PARTIAL[op, which]:
                 continue
-            p, number = _partial(row, which, known, known_row, known_value, first, templates, columns, cursor)
+            p, number = partial_of(row, which, known, known_row, known_value, first, templates, columns, cursor)
             c, contribution = _product(bar_rows[at], bars[at], p, number, columns, cursor)
             to = arg - first
             bar_rows[to], bars[to] = _sum(bar_rows[to], bars[to], c, contribution, columns, cursor)
@@ -258,11 +278,12 @@ def append_tangents(
         if op == _TAKE:
             dot_rows[at], dots[at] = _take_tangent(row, first, tables, dot_rows, dots, columns, cursor)
             continue
+        cursor[1], cursor[2] = row, cursor[0]
         for which in range(2):
             arg = np.int64(columns[1][row] if which == 0 else columns[2][row])
             if arg < first or dot_rows[arg - first] == NOTHING or not _HAS_PARTIAL[op, which]:
                 continue
-            p, number = _partial(row, which, known, known_row, known_value, first, templates, columns, cursor)
+            p, number = partial_of(row, which, known, known_row, known_value, first, templates, columns, cursor)
             c, contribution = _product(dot_rows[arg - first], dots[arg - first], p, number, columns, cursor)
             dot_rows[at], dots[at] = _sum(dot_rows[at], dots[at], c, contribution, columns, cursor)
 

@@ -222,8 +222,9 @@ class Storage:
 
     @contextmanager
     def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
-        """At most so many rows by a kernel, which moves the cursor that it is given from row to row."""
-        cursor = np.array([self._reserve(most)])
+        """At most so many rows by a kernel; its cursor holds the next row, and two rows for the kernel's own use."""
+        start = self._reserve(most)
+        cursor = np.array([start, -1, start])
         yield cursor
         self._flushed = int(cursor[0])
         self._next = float(self._flushed)
