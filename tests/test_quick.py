@@ -303,8 +303,10 @@ def test_shapes_and_numbers_of_arguments_that_change():
     program = fad.record(lambda *args: sum(a.sum() for a in args), np.ones(3))
     assert [program(np.ones(k)) for k in (3, 4, 3)] == [3.0, 4.0, 3.0]
     assert program(np.ones((3, 1))) == 3.0
-    assert program(np.ones(3), np.ones(2)) == 5.0
     assert program(np.ones(3)) == 3.0
+    assert program(np.ones(3), np.ones(2)) == 5.0
+    assert program(np.ones(3), np.ones(2), np.ones(1)) == 6.0
+    assert program(np.ones(3), np.ones(2)) == 5.0
 
 
 def test_the_order_of_keys_does_not_matter():
@@ -478,8 +480,9 @@ def test_flat_out_of_a_structure(f, args, size):
     """Only a gradient that is one array has an out, of its own shape: learning the layout changes nothing."""
     program = fad.record(f, *args)
     for _ in range(3):
-        with pytest.raises(ShapeError):
-            program.grad(*args, out=np.zeros(size))
+        for out in (np.zeros(size), np.zeros(())):
+            with pytest.raises(ShapeError):
+                program.grad(*args, out=out)
         program.grad(*args)
 
 
