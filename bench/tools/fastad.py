@@ -76,9 +76,7 @@ def libor(data, threads, wrt=(0, 1)):
     program = fad.record(f, data.rates, data.vols, data.z[0])
 
     def call():
-        r = program.batch(
-            data.rates, data.vols, data.z, axes=(None, None, 0), wrt=wrt, reduce="mean", threads=threads
-        )
+        r = program.batch(data.rates, data.vols, data.z, axes=(None, None, 0), wrt=wrt, reduce="mean", threads=threads)
         return r.value, r.gradient
 
     return call
@@ -152,9 +150,8 @@ def long_tape(data, threads):
 
         def record():
             tape.rewind(start)
-            z = tapes.f(x, y, data.n)
-            tape.value  # flushes what is staged
-            return (z.value,)
+            tapes.f(x, y, data.n)
+            return (float(tape.value[-1]),)  # the column, so what is staged has been flushed to it
 
         if data.what == "record":
             return record
