@@ -9,7 +9,8 @@ import pytest
 from bench import __main__ as cli
 from bench import report, timing
 from bench.core import Row
-from bench.problems import PROBLEMS, down_and_out, rosenbrock
+from bench.problems import PROBLEMS, down_and_out, libor, local_vol, long_tape, many_paths, rosenbrock
+from bench.tools import numba_value, ways
 from bench.tools import numpy as numpy_tool
 
 
@@ -39,6 +40,47 @@ def test_down_and_out_by_hand():
         assert row[0] == pytest.approx(down_and_out.payoff(params, path, np.exp, np.tanh, max), rel=1e-12)
 
 
+def test_libor_golden_path():
+    """The published check of Giles' code at z = 0.3: value and last delta; sums from an independent complex step."""
+    sample = libor.by_hand(np.full(80, 0.05), np.full(80, 0.2), np.full((1, 40), 0.3))[0]
+    assert sample[0] == pytest.approx(224.323312043571, rel=1e-13)
+    assert sample[80] == pytest.approx(21.348143019153, rel=1e-12)
+    assert sample[1:81].sum() == pytest.approx(1088.680194899907, rel=1e-12)
+    assert sample[81:].sum() == pytest.approx(917.561297852462, rel=1e-12)
+
+
+def test_libor_by_hand():
+    rng = np.random.default_rng(7)
+    rates, vols, z = rng.uniform(0.03, 0.07, 80), rng.uniform(0.1, 0.3, 80), rng.standard_normal((2, 40))
+
+    def maximum(x, y):
+        return x if complex(x).real > y else y
+
+    for path, row in zip(z, libor.by_hand(rates, vols, z)):
+        assert row[0] == pytest.approx(libor.payoff(rates.tolist(), vols.tolist(), path, np.exp, max), rel=1e-12)
+        for k in (0, 20, 39, 40, 79, 80, 81, 119, 158, 159):
+            bumped = (np.concatenate([rates, vols]) + 1e-30j * (np.arange(160) == k)).tolist()
+            slope = libor.payoff(bumped[:80], bumped[80:], path, np.exp, maximum).imag / 1e-30
+            assert row[1 + k] == pytest.approx(slope, rel=1e-9, abs=1e-9)
+
+
+def test_values_by_numba_match_the_payoffs():
+    """The numbers that ratios are taken against: the same path as the plain payoff, at a count off the blocks."""
+    rng = np.random.default_rng(8)
+    rates, vols, z = rng.uniform(0.03, 0.07, 80), rng.uniform(0.1, 0.3, 80), rng.standard_normal((70, 40))
+    value, _ = numba_value.libor(libor.Data(rates, vols, z), 2)()
+    assert value == pytest.approx(libor.by_hand(rates, vols, z)[:, 0].mean(), rel=1e-12)
+    assert local_vol.check(20_000, numba_value.local_vol(20_000, 2)()) == ""
+    x = np.linspace(-5.0, 5.0, 201)
+    np.testing.assert_allclose([numba_value.plain_exp(v) for v in x], np.exp(x), rtol=1e-14)
+
+
+def test_long_tape_known_answer():
+    value, by_x, by_y = long_tape.known(1.5, 0.9, 10)
+    assert value == pytest.approx(long_tape.f(1.5, 0.9, 10), rel=1e-13)
+    assert [by_x, by_y] == pytest.approx(complex_step(lambda v: long_tape.f(*v, 10), [1.5, 0.9]), rel=1e-12)
+
+
 def test_wrong_answers_are_told():
     data = down_and_out.Data(np.array(list(down_and_out.PARAMS.values())), np.zeros((2, down_and_out.COLUMNS - 1)))
     data.__dict__["by_hand"] = np.array([down_and_out.ORACLE, np.full(7, 1e-3)])
@@ -47,6 +89,9 @@ def test_wrong_answers_are_told():
     assert down_and_out.check(data, (right[0], None)) == ""
     assert "sigma" in down_and_out.check(data, (right[0], right[1:] * [1, 1, 1, 1, 1 + 1e-8, 1]))
     assert "price" in down_and_out.check(data, (float("nan"), None))
+    vegas = np.zeros((31, 36))
+    assert "price" in local_vol.check(10_000, (1.3, None))
+    assert "sum of vegas" in local_vol.check(10**9, (local_vol.ORACLE["price"][0], (0.0355098636, vegas)))
     x = np.linspace(-1.2, 1.5, 10)
     value, gradient = rosenbrock.known(x)
     assert rosenbrock.check(x, (value, gradient)) == ""
@@ -106,6 +151,23 @@ def test_compare_flags_a_slowdown_beyond_noise_and_drift():
     noisy = [row("fastad", 0.8, 1.01, 1.4)]
     assert not report.compare(noisy, [row("fastad", 1.2, 1.21, 1.22)])[1]
     assert report.compare([], noisy) == ("no measurement in common", False)
+
+
+def test_a_process_tells_its_time_and_memory():
+    timed = many_paths.child(2_000, 1)()
+    assert many_paths.check(2_000, timed.answer) == ""
+    assert timed.seconds > 0.0
+    assert timed.peak_bytes > 2**24
+    assert "price" in many_paths.check(2_000, timed.answer | {"price": 7.0})
+
+
+@pytest.mark.parametrize("problem", ["libor", "local_vol", "long_tape", "scaling"])
+def test_fastad_answers_right(problem):
+    """One call of every case at quick sizes, checked as a run does; the other tools are checked by a run."""
+    for name in ("fastad", "fastad_value"):
+        way = ways(name).get(problem)
+        for data in PROBLEMS[problem].cases(True).values() if way else ():
+            assert PROBLEMS[problem].check(data, way(data, 2)()) == ""
 
 
 def test_a_tool_that_is_not_installed_is_skipped_in_one_line(short, monkeypatch, capsys):
