@@ -97,7 +97,10 @@ class Runner:
         start = perf_counter()
         answer = self.call()
         seconds = perf_counter() - start
-        return answer if self.self_timed else (seconds, answer)
+        if not self.self_timed:
+            return seconds, answer
+        self.row.peak_bytes = answer.peak_bytes
+        return answer.seconds, answer.answer
 
     def sample(self) -> None:
         """Time ``repeats`` calls, with the collector off, as timeit does."""
@@ -108,7 +111,7 @@ class Runner:
                 start = perf_counter()
                 for _ in range(self.repeats):
                     answer = self.call()
-                seconds = answer[0] if self.self_timed else (perf_counter() - start) / self.repeats
+                seconds = answer.seconds if self.self_timed else (perf_counter() - start) / self.repeats
             finally:
                 gc.enable()
         self.row.samples.append(seconds / self.items)
@@ -124,7 +127,7 @@ def start(problem: Problem, data: Any, row: Row, way: Way, fresh: bool) -> Runne
             first, answer = runner.once()
             if fresh:
                 row.prepare, row.first = prepare, first
-                row.peak_bytes = None if problem.self_timed else peak.bytes()
+                row.peak_bytes = row.peak_bytes if problem.self_timed else peak.bytes()
             row.failure = problem.check(data, answer)
             runner.warm, answer = runner.once()
             row.failure = row.failure or problem.check(data, answer)

@@ -18,7 +18,8 @@ from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
-from .transforms import grad, jacobian, jvp, value_and_grad, vjp
+from .taylor import taylor
+from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -49,6 +50,8 @@ __all__ = sorted(
         "derivative",
         "errors",
         "grad",
+        "hessian",
+        "hvp",
         "inspect",
         "interp",
         "interp2",
@@ -60,6 +63,7 @@ __all__ = sorted(
         "smooth",
         "stack",
         "take",
+        "taylor",
         "value",
         "value_and_grad",
         "vjp",

@@ -8,12 +8,16 @@ the package imports the very kernels that may be out of date.
 from __future__ import annotations
 
 import sys
+
+if not __package__:
+    __package__ = "fastad"
+    sys.path.pop(0)  # this folder, whose inspect would hide Python's
+
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-if not __package__:
-    __package__ = "fastad"
+if "fastad" not in sys.modules:
     bare = sys.modules["fastad"] = ModuleType("fastad")
     bare.__path__ = [str(Path(__file__).parent)]
 

@@ -20,7 +20,7 @@ class ShapeError(FastadError, ValueError):
 
 
 class NestingError(FastadError, NotImplementedError):
-    """A transform was called inside a function that is being differentiated."""
+    """An active value met a call that takes numbers, or a function was to be recorded inside another one."""
 
 
 class PurityError(FastadError, RuntimeError):

@@ -101,7 +101,11 @@ OPS: tuple[Op, ...] = (
     Op(
         "pow",
         "pow(x, y)",
-        ("where(y == 0.0, 0.0, y * pow(x, y - 1.0))", "where(x == 0.0, 0.0, v * log(x))"),
+        (
+            # The condition holds for all but exponent 0 of a base without a reciprocal: for the mixed second partial.
+            "where((y != 0.0) | (abs(x) >= 1e-300), y * pow(x, y - 1.0), 0.0)",
+            "where(x == 0.0, 0.0, v * log(x))",
+        ),
         "power",
         "__pow__",
         ((0.0, 1e3), (-30.0, 30.0)),
@@ -118,7 +122,7 @@ OPS: tuple[Op, ...] = (
     # -------------------- exponential, trigonometric --------------------
     Op("exp", "exp(x)", ("v",), "exp", domain=(ORDINARY,)),
     Op("log", "log(x)", ("1.0 / x",), "log", domain=(POSITIVE,), edge="log(0) is -inf, log of a negative number NaN"),
-    Op("sqrt", "sqrt(x)", ("0.5 / abs(v)",), "sqrt", domain=(POSITIVE,), edge="inf at 0"),
+    Op("sqrt", "sqrt(x)", ("0.5 / (v + 0.0)",), "sqrt", domain=(POSITIVE,), edge="inf at 0"),  # at -0.0 too
     Op("sin", "sin(x)", ("cos(x)",), "sin"),
     Op("cos", "cos(x)", ("-sin(x)",), "cos"),
     Op("tanh", "tanh(x)", ("1.0 - v * v",), "tanh"),
@@ -273,6 +277,15 @@ OPS: tuple[Op, ...] = (
         ("0.0", "polygamma(x + 1.0, y)"),
         domain=((0.0, 5.0), POSITIVE),
         edge="x is the order, a whole number; derivative 0 in it",
+    ),
+    # -------------------- rows of derivatives --------------------
+    Op("product", "where((x == 0.0) | (y == 0.0), 0.0, x * y)", ("y", "x"), kind="structure"),
+    Op(
+        "variable",
+        "x",
+        ("1.0",),
+        kind="structure",
+        edge="an argument that a transform inside another differentiates by",
     ),
 )
 

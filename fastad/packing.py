@@ -58,28 +58,34 @@ class Packing:
             names += [path + "".join(f"[{i}]" for i in at) for at in np.ndindex(shape)] if shape else [path]
         return names
 
-    def unpack(self, vector: NDArray[Any], *, keep_static: bool = False) -> Any:
-        """Return the structure of a vector of elements, or of an array whose last axis they are."""
+    def unpack(self, vector: Any, *, keep_static: bool = False) -> Any:
+        """Return the structure of a vector of elements, active or not, or of an array whose last axis they are."""
         lead = vector.shape[:-1]
         leaves = [vector[..., i:j].reshape(lead + s) for i, j, s in zip(self.ends, self.ends[1:], self.shapes)]
         return self.spec.unflatten([_scalar(leaf) for leaf in leaves], keep_static=keep_static)
 
     def matches(self, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> Vector:
         """Return the numbers of a structure of this layout; raise ShapeError for another one."""
+        return pack(self.leaves(structure, is_leaf))
+
+    def leaves(self, structure: Any, is_leaf: Callable[[Any], bool]) -> list[Any]:
+        """Return the leaves of a structure of this layout; raise ShapeError for another one."""
         leaves, spec = flatten_like(self.spec, structure, is_leaf)
-        other, vector = Packing(spec, leaf_shapes(leaves)), pack(leaves)
+        other = Packing(spec, leaf_shapes(leaves))
         if other.spec.key() != self.spec.key() or other.shapes != self.shapes:
             spec.refuse_foreign("argument")
             raise ShapeError(f"expected a structure like {self.describe()}, got {other.describe()}")
-        return vector
+        return leaves
 
     def describe(self) -> str:
         """Return a short text of the structure with shapes at its leaves."""
         return str(self.spec.unflatten([f"float{list(shape)}" if shape else "float" for shape in self.shapes]))
 
 
-def _scalar(array: NDArray[Any]) -> Any:
-    return float(array) if array.ndim == 0 else array
+def _scalar(array: Any) -> Any:
+    if array.ndim:
+        return array
+    return array[()] if is_active(array) else float(array)
 
 
 def pack(leaves: list[Any]) -> Vector:
@@ -93,12 +99,12 @@ def refuse_actives(leaves: list[Any]) -> None:
     for leaf in leaves:
         if is_active(leaf):
             raise NestingError(
-                "an active value reached a call that takes numbers: transforms and Programs do not nest yet; "
+                "an active value reached a call that takes numbers: Programs do not nest, call the function itself; "
                 "pass fad.value(x) if no derivative should flow through"
             )
 
 
-def nest(outputs: Packing, inputs: Packing, derivative: NDArray[Any]) -> Any:
+def nest(outputs: Packing, inputs: Packing, derivative: Any) -> Any:
     """Return ``derivative[..., output, input]`` as the outputs' structure with the inputs' at each leaf."""
     lead = derivative.shape[:-2]
     leaves = []

@@ -6,61 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
 from . import forward
 from .errors import ShapeError
-from .packing import Packing, Vector, argument_numbers, nest
-from .record.context import Outputs, activate, call, is_jitted, refuse_dicts, refuse_nesting
-from .record.tape import Tape
-from .structure import is_result
-
-Argnums = int | Sequence[int]
-
-
-class _Recorded:
-    """A function run once on a fresh tape, with the arguments at ``argnums`` as its inputs."""
-
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums) -> None:
-        refuse_nesting()
-        positions = argument_numbers(argnums, len(args))
-        selected = tuple(args[p] for p in positions)
-        self.inputs, vector = Packing.of(selected[0] if isinstance(argnums, int) else selected, is_result)
-        if self.inputs.size == 0 and not self.inputs.shapes:
-            raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
-        self.tape = Tape()
-        self.tape._guards = False
-        active = activate(self.tape, self.inputs, vector)
-        actives = [active] if isinstance(argnums, int) else list(active)
-        full = list(args)
-        for position, argument in zip(positions, actives):
-            full[position] = argument
-        self.result = call(self.tape, f, full, kwargs)
-
-    def jacobian(self, outputs: Outputs, mode: str) -> Any:
-        """Return the derivative of the outputs by the inputs, shape (outputs, inputs)."""
-        n_out, n_in = outputs.rows.size, self.inputs.size
-        jacobian = np.zeros((n_out, n_in))
-        active = np.flatnonzero(outputs.rows >= 0)
-        if active.size == 0 or n_in == 0:
-            return jacobian
-        if mode == "auto":
-            mode = "forward" if n_in < active.size else "reverse"
-        for chunk in np.array_split(*_chunks(active if mode == "reverse" else np.arange(n_in))):
-            if mode == "reverse":
-                seeds = np.eye(chunk.size)
-                rows = np.arange(n_in, dtype=np.int32)
-                jacobian[chunk] = self.tape._adjoints(outputs.rows[chunk], seeds, rows).T
-            else:
-                directions = np.zeros((n_in, chunk.size))
-                directions[chunk, np.arange(chunk.size)] = 1.0
-                jacobian[np.ix_(active, chunk)] = self.tape._tangents(outputs.rows[active], directions)
-        return jacobian
-
-
-def _chunks(items: Any) -> tuple[Any, int]:
-    """Sweep 64 seeds or directions at once: the buffers stay small and each row still fills its vectors."""
-    return items, -(-items.size // 64)
+from .packing import argument_numbers, nest
+from .record.context import Outputs, is_jitted, refuse_dicts, refuse_nesting
+from .record.functions import value as frozen
+from .recorded import Argnums, Nested, run
 
 
 def _scalar_output(outputs: Outputs, name: str) -> None:
@@ -80,7 +31,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     argnums : int or sequence of int
         The arguments to differentiate by: structures of numbers.
     has_aux : bool
-        Pass the second item of f's result through, its actives frozen to numbers.
+        Pass the second item of f's result through; its actives are frozen to numbers, unless this transform is
+        inside another one.
 
     Returns
     -------
@@ -99,20 +51,23 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     >>> fad.value_and_grad(lambda x: x * x)(3.0)
     (9.0, 6.0)
     """
+    return _value_and_gradient(f, argnums, "a gradient", has_aux)
 
+
+def _value_and_gradient(
+    f: Callable[..., Any], argnums: Argnums, what: str, has_aux: bool = False
+) -> Callable[..., Any]:
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        recorded = _Recorded(f, args, kwargs, argnums)
+        recorded = run(f, args, kwargs, argnums)
         result, aux = recorded.result if has_aux else (recorded.result, None)
         outputs = Outputs(recorded.tape, result)
-        _scalar_output(outputs, "a gradient")
+        _scalar_output(outputs, what)
         gradient = recorded.inputs.unpack(recorded.jacobian(outputs, "reverse")[0])
-        value = float(outputs.values[0])
+        value = outputs.packing.unpack(recorded.values(outputs))
         if not has_aux:
             return value, gradient
-        from .record.functions import value as frozen
-
-        return (value, frozen(aux)), gradient
+        return (value, aux if isinstance(recorded, Nested) else frozen(aux)), gradient
 
     return derivative
 
@@ -126,7 +81,11 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> fad.grad(lambda p: p["a"] * fad.exp(p["b"]))({"a": 2.0, "b": 0.0})
     {'a': 1.0, 'b': 2.0}
     """
-    both = value_and_grad(f, argnums)
+    return _gradient(f, argnums, "a gradient")
+
+
+def _gradient(f: Callable[..., Any], argnums: Argnums, what: str) -> Callable[..., Any]:
+    both = _value_and_gradient(f, argnums, what)
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -164,7 +123,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "auto") ->
             refuse_dicts(args)
             positions = argument_numbers(argnums, len(args))
             return forward.jacobian(f, args, kwargs, positions, isinstance(argnums, int))
-        recorded = _Recorded(f, args, kwargs, argnums)
+        recorded = run(f, args, kwargs, argnums)
         outputs = Outputs(recorded.tape, recorded.result)
         return nest(outputs.packing, recorded.inputs, recorded.jacobian(outputs, mode))
 
@@ -188,14 +147,10 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
     if not isinstance(primals, Sequence) or not isinstance(tangents, Sequence):
         raise TypeError("jvp takes its primals and tangents as tuples: jvp(f, (x,), (x_dot,))")
-    recorded = _Recorded(f, tuple(primals), {}, range(len(primals)))
+    recorded = run(f, tuple(primals), {}, range(len(primals)), tangents)
     outputs = Outputs(recorded.tape, recorded.result)
-    direction = recorded.inputs.matches(tuple(tangents))
-    y_dot = np.zeros(outputs.rows.size)
-    active = outputs.rows >= 0
-    if active.any():
-        y_dot[active] = recorded.tape._tangents(outputs.rows[active], direction[:, None])[:, 0]
-    return outputs.packing.unpack(outputs.values), outputs.packing.unpack(y_dot)
+    y_dot = recorded.tangents(outputs, recorded.vector(recorded.inputs, tuple(tangents)))
+    return outputs.packing.unpack(recorded.values(outputs)), outputs.packing.unpack(y_dot)
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -207,13 +162,74 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
         ``pullback(y_bar)`` gives a tuple, one structure per argument, by one reverse sweep; it can be called
         again with other seeds.
     """
-    recorded = _Recorded(f, primals, {}, range(len(primals)))
+    recorded = run(f, primals, {}, range(len(primals)))
     outputs = Outputs(recorded.tape, recorded.result)
-    active = outputs.rows >= 0
 
     def pullback(y_bar: Any) -> tuple[Any, ...]:
-        seeds: Vector = outputs.packing.matches(y_bar)
-        rows = np.arange(recorded.inputs.size, dtype=np.int32)
-        return recorded.inputs.unpack(recorded.tape._adjoints(outputs.rows[active], seeds[active], rows))
+        return recorded.inputs.unpack(recorded.adjoints(outputs, y_bar))
 
-    return outputs.packing.unpack(outputs.values), pullback
+    return outputs.packing.unpack(recorded.values(outputs)), pullback
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """Return a function that gives the Hessian of f: forward sweeps, 64 directions at once, over its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one number.
+    argnums : int or sequence of int
+        The arguments to differentiate by.
+
+    Returns
+    -------
+    callable
+        Gives the structure of the argument with the structure of the argument at each leaf; leaf shape is leaf
+        shape + leaf shape.
+
+    Raises
+    ------
+    ShapeError
+        f does not return one number.
+
+    Notes
+    -----
+    At a kink the second derivative is that of the branch that the first one takes: 0 for ``abs`` at 0 and for
+    ``maximum`` at a tie. A jump of the first derivative is not seen.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> fad.hessian(lambda x: x[0] * x[0] * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    return jacobian(_gradient(f, argnums, "a Hessian"), argnums, mode="forward")
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Return f(*primals) and the product of its Hessian with v, by one forward sweep over its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Function of ``len(primals)`` structures of numbers that returns one number.
+    primals, v : sequence
+        Arguments, and a direction of the same structure and shapes.
+
+    Returns
+    -------
+    (y, Hv)
+        Hv is a tuple, one structure per argument.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> fad.hvp(lambda x, y: x * x * y, (3.0, 5.0), (1.0, 0.0))
+    (45.0, (10.0, 6.0))
+    """
+    if not isinstance(primals, Sequence) or not isinstance(v, Sequence):
+        raise TypeError("hvp takes its primals and direction as tuples: hvp(f, (x,), (v,))")
+    both = _value_and_gradient(f, range(len(primals)), "a Hessian")
+    (y, _), (_, product) = jvp(both, primals, v)
+    return y, product

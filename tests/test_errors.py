@@ -398,9 +398,13 @@ def test_modes_tangents_and_seeds():
         raises(ShapeError, "expected a structure like float, got", pullback, wrong)
 
 
-def test_transforms_inside_a_differentiated_function():
-    inner = fad.grad(lambda y: y * y)
-    raises(NestingError, "outside", fad.grad(lambda x: inner(x)), 1.0)
+def test_recording_inside_a_differentiated_function():
+    raises(NestingError, "outside", fad.grad(lambda x: fad.record(lambda y: y * y, 1.0)(2.0) * x), 1.0)
+    raises(ShapeError, "a Hessian needs a function that returns one number", fad.hessian(lambda x: (x, x)), 1.0)
+    raises(ShapeError, "a Hessian needs a function that returns one number", fad.hvp, lambda x: (x, x), (1.0,), (1.0,))
+    raises(TypeError, r"hvp\(f, \(x,\), \(v,\)\)", fad.hvp, lambda x: x, 1.0, 1.0)
+    program = fad.record(lambda x: (x, x), 1.0)
+    raises(ShapeError, "a Hessian needs a program that returns one number", program.hessian, 1.0)
 
 
 # -------------------- unusual arrays that are right --------------------

@@ -11,13 +11,14 @@ ROOT = Path(__file__).resolve().parents[1] / "fastad"
 # Lower to higher; a module may import from its own layer and from lower ones.
 LAYERS = [
     {"ops", "errors"},
-    {"rules", "structure", "notation"},
+    {"rules", "structure", "templates", "notation"},
     {"nonfinite"},
     {"kernels"},
     {"packing"},
     {"record"},
     {"nopython"},
-    {"forward", "program", "transforms"},
+    {"forward", "program", "recorded"},
+    {"taylor", "transforms"},
     {"montecarlo", "inspect", "checking"},
     {"smooth"},
     {"__init__"},

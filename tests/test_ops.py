@@ -107,7 +107,8 @@ CONDITIONS = {
     "isfinite": math.isfinite,
     "signbit": lambda x: math.copysign(1.0, x) < 0.0,
 }
-BY_HAND = {"input", "cond", "where", "guard", "locate", "take"}  # below, and in test_tables.py
+# Below, in test_tables.py, in test_nesting.py.
+BY_HAND = {"input", "cond", "where", "guard", "locate", "take", "product", "variable"}
 
 # Where the function itself has no digits left at the sampled points, its derivatives are given.
 DERIVATIVES = {

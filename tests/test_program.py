@@ -389,7 +389,7 @@ def test_a_condition_is_no_result():
 # -------------------- actives as arguments --------------------
 
 
-def test_actives_do_not_nest_yet():
+def test_programs_do_not_nest():
     program = fad.record(lambda x, y: x * y, 2.0, 3.0)
     both = fad.record(lambda v: v[0] * v[1], np.ones(2))
     with pytest.raises(NestingError):

@@ -9,6 +9,7 @@ from bench.core import Way
 
 TOOLS: dict[str, str] = {
     "fastad": "fastad",
+    "fastad_value": "fastad",
     "numba_value": "numba",
     "numpy": "numpy",
     "jax": "jax",

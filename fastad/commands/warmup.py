@@ -25,6 +25,8 @@ def warmup() -> float:
     fad.interp(0.5, x, x)
     for mode in ("forward", "reverse"):
         fad.jacobian(lambda v: v * v[0], mode=mode)(x)
+    fad.hessian(lambda v: fad.jvp(f, (v,), (v,))[1])(x)
+    fad.taylor(f, x, x, 2)
     program = fad.record(f, x)
     program.value_and_grad(x)
     program.batch(np.ones((2, 2)), reduce="mean")

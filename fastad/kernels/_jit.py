@@ -34,7 +34,8 @@ def digest_of_sources(more: Iterable[Path] = ()) -> str:
     """Return a digest of the kernels, the op table and further files: what compiled code may hold."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in [*sorted(folder.glob("*.py")), folder.parent / "ops.py", *more]:
+    table = [folder.parent / "ops.py", folder.parent / "templates.py"]
+    for source in [*sorted(folder.glob("*.py")), *table, *more]:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -158,6 +158,10 @@ def value(op, x, y, c):
         return digamma(x)
     elif op == 74:  # polygamma
         return polygamma(x, y)
+    elif op == 75:  # product
+        return select((x == 0.0) | (y == 0.0), 0.0, x * y)
+    elif op == 76:  # variable
+        return x
     return x
 
 
@@ -175,7 +179,7 @@ def partials(op, x, y, v, c):
     elif op == 5:  # neg
         return -1.0, 0.0
     elif op == 6:  # pow
-        return select(y == 0.0, 0.0, y * pow(x, y - 1.0)), select(x == 0.0, 0.0, v * log(x))
+        return select((y != 0.0) | (fabs(x) >= 1e-300), y * pow(x, y - 1.0), 0.0), select(x == 0.0, 0.0, v * log(x))
     elif op == 7:  # abs
         return select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), 0.0
     elif op == 8:  # exp
@@ -183,7 +187,7 @@ def partials(op, x, y, v, c):
     elif op == 9:  # log
         return 1.0 / x, 0.0
     elif op == 10:  # sqrt
-        return 0.5 / fabs(v), 0.0
+        return 0.5 / (v + 0.0), 0.0
     elif op == 11:  # sin
         return cos(x), 0.0
     elif op == 12:  # cos
@@ -264,6 +268,10 @@ def partials(op, x, y, v, c):
         return polygamma(1.0, x), 0.0
     elif op == 74:  # polygamma
         return 0.0, polygamma(x + 1.0, y)
+    elif op == 75:  # product
+        return y, x
+    elif op == 76:  # variable
+        return 1.0, 0.0
     return 0.0, 0.0
 
 
@@ -479,6 +487,15 @@ def value_row(op, a, a_step, b, b_step, c, c_step, out, vectors):
         for k in range(vectors):
             x = load(a, k * a_step)
             store(out, 8 * k, select(copysign(1.0, x) < 0.0, 1.0, 0.0))
+    elif op == 75:  # product
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            y = load(b, k * b_step)
+            store(out, 8 * k, select((x == 0.0) | (y == 0.0), 0.0, x * y))
+    elif op == 76:  # variable
+        for k in range(vectors):
+            x = load(a, k * a_step)
+            store(out, 8 * k, x)
 
 
 @jit_inlined
@@ -541,7 +558,7 @@ def adjoint_row(
             for k in range(vectors):
                 x = load(a, k * a_step)
                 y = load(b, k * b_step)
-                t = fma(load(bar, 8 * k), select(y == 0.0, 0.0, y * pow(x, y - 1.0)), load(x_from, k * x_step))
+                t = fma(load(bar, 8 * k), select((y != 0.0) | (fabs(x) >= 1e-300), y * pow(x, y - 1.0), 0.0), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
         if y_to != 0:
             for k in range(vectors):
@@ -571,7 +588,7 @@ def adjoint_row(
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
-                t = fma(load(bar, 8 * k), 0.5 / fabs(v_), load(x_from, k * x_step))
+                t = fma(load(bar, 8 * k), 0.5 / (v_ + 0.0), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 11:  # sin
         if x_to != 0:
@@ -704,6 +721,22 @@ def adjoint_row(
                 y = load(b, k * b_step)
                 t = fma(load(bar, 8 * k), select((x <= y) | (y != y), 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
+    elif op == 75:  # product
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = fma(load(bar, 8 * k), y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = fma(load(bar, 8 * k), x, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 76:  # variable
+        if x_to != 0:
+            for k in range(vectors):
+                t = fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
 
 
 @jit_inlined
@@ -768,7 +801,7 @@ def adjoint_row_masked(
             for k in range(vectors):
                 x = load(a, k * a_step)
                 y = load(b, k * b_step)
-                t = masked_fma(load(bar, 8 * k), select(y == 0.0, 0.0, y * pow(x, y - 1.0)), load(x_from, k * x_step))
+                t = masked_fma(load(bar, 8 * k), select((y != 0.0) | (fabs(x) >= 1e-300), y * pow(x, y - 1.0), 0.0), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
         if y_to != 0:
             for k in range(vectors):
@@ -798,7 +831,7 @@ def adjoint_row_masked(
         if x_to != 0:
             for k in range(vectors):
                 v_ = load(v, 8 * k)
-                t = masked_fma(load(bar, 8 * k), 0.5 / fabs(v_), load(x_from, k * x_step))
+                t = masked_fma(load(bar, 8 * k), 0.5 / (v_ + 0.0), load(x_from, k * x_step))
                 store(x_to, 8 * k, t)
     elif op == 11:  # sin
         if x_to != 0:
@@ -931,6 +964,22 @@ def adjoint_row_masked(
                 y = load(b, k * b_step)
                 t = masked_fma(load(bar, 8 * k), select((x <= y) | (y != y), 0.0, 1.0), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
+    elif op == 75:  # product
+        if x_to != 0:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                t = masked_fma(load(bar, 8 * k), y, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
+        if y_to != 0:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                t = masked_fma(load(bar, 8 * k), x, load(y_from, k * y_step))
+                store(y_to, 8 * k, t)
+    elif op == 76:  # variable
+        if x_to != 0:
+            for k in range(vectors):
+                t = masked_fma(load(bar, 8 * k), 1.0, load(x_from, k * x_step))
+                store(x_to, 8 * k, t)
 
 
 @jit_inlined

@@ -16,7 +16,7 @@ from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..record.lines import debugging
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
-from . import watch
+from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
 from .files import from_bytes, to_bytes
@@ -97,6 +97,7 @@ class Program:
         self._on_divergence = "rerecord" if f is not None else "raise"
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
+        self._gradients: dict[tuple[int, bytes], Recording] = {}
         self._like: Packing | None = None
         self._quick: Quick | None = None  # for the arguments of the last call
 
@@ -282,6 +283,30 @@ class Program:
         y_dot = watch.tangents(recording, point, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
+
+    def hessian(self, *args: Any, argnums: Argnums = 0) -> Any:
+        """Hessian at these arguments, for a program that returns one number: the argument's structure twice."""
+        recording, _ = self._at(args)
+        inputs, elements = self._argument(recording, argnums)
+        gradient = self._gradient(recording, inputs, elements)
+        point = gradient.evaluate(self._bind(args)[1])
+        return nest(inputs, inputs, second.hessian(gradient, point, elements))
+
+    def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """Value, and the product of the Hessian by all arguments with v, of their structure; one forward sweep."""
+        recording, at = self._at(tuple(args))
+        direction = recording.inputs.matches(tuple(v), is_input)
+        gradient = self._gradient(recording, recording.inputs, np.arange(recording.n_inputs))
+        point = gradient.evaluate(self._bind(tuple(args))[1])
+        product = gradient.tangents(point, direction[:, None])[:, 0]
+        return recording.outputs.unpack(recording.output_values(at.values)), recording.inputs.unpack(product)
+
+    def _gradient(self, recording: Recording, inputs: Packing, elements: NDArray[np.int64]) -> Recording:
+        """Return the recording of the gradient by these elements, made when first asked for."""
+        key = (id(recording), elements.tobytes())
+        if key not in self._gradients:
+            self._gradients[key] = second.gradient_recording(recording, inputs, elements)
+        return self._gradients[key]
 
     # -------------------- many scenarios --------------------
 

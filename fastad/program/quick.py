@@ -112,7 +112,7 @@ class Quick:
             return None
         if out is None:
             gradient = np.empty(size)
-        elif type(out) is np.ndarray and shape and out.shape == shape and out.dtype is _FLOAT64 and out.flags.carray:
+        elif shape and type(out) is np.ndarray and out.shape == shape and out.dtype is _FLOAT64 and out.flags.carray:
             gradient = out if len(shape) == 1 else out.ravel()
         else:
             return None

@@ -19,13 +19,13 @@ from ..notation import Rows
 from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record import sweep
-from ..record.context import Outputs, activate, call
+from ..record.context import Outputs, activate, call, refuse_nesting
 from ..record.header import NativeSite
 from ..record.lines import Place, debugging, position
 from ..record.tape import Tape
 
 _SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
-_COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "value")
+COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "value")
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,12 @@ class Recording:
     @classmethod
     def record(cls, f: Callable[..., Any], inputs: Packing, vector: Vector, to_args: Callable[[Any], Any]) -> Recording:
         """Run f at these inputs; ``to_args`` makes its arguments from the structure of actives."""
+        refuse_nesting()
         tape = Tape()
         tape._freezing_guards = True
         result = call(tape, f, to_args(activate(tape, inputs, vector)), {})
         outputs = Outputs(tape, result)
-        columns = {name: getattr(tape, name).copy() for name in _COLUMNS} | tape._tables.columns()
+        columns = {name: getattr(tape, name).copy() for name in COLUMNS} | tape._tables.columns()
         columns["output_rows"] = outputs.rows
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
         places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
@@ -122,6 +123,11 @@ class Recording:
     def pass_tables(self) -> tuple[NDArray[np.int32], ...]:
         """Tables as the passes read them: starts, element rows, table of each row."""
         return self.table_starts, self.table_rows, self.table_of_row
+
+    def tables(self) -> dict[str, NDArray[Any]]:
+        """Return the lookup tables as columns."""
+        names = ("table_starts", "table_rows", "table_values", "table_users", "table_used")
+        return {name: getattr(self, name) for name in names}
 
     def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> Point:
         """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
@@ -184,13 +190,13 @@ class Recording:
         columns = (self.arg0, point.arg1, point.partial0, point.partial1)
         return sweep.adjoints(columns, self.output_rows[active], seeds[active], np.arange(self.n_inputs))
 
-    def tangents(self, point: Point, direction: Vector) -> Vector:
-        """Tangents of the outputs for one direction of all inputs."""
+    def tangents(self, point: Point, directions: Vector) -> Vector:
+        """Tangents of the outputs, shape (outputs, k), for directions of all inputs, shape (inputs, k)."""
         active = self.output_rows >= 0
         columns = (self.arg0, point.arg1, point.partial0, point.partial1)
-        y_dot = np.zeros(self.output_rows.size)
+        y_dot = np.zeros((self.output_rows.size, directions.shape[1]))
         inputs = np.arange(self.n_inputs)
-        y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, direction[:, None])[:, 0]
+        y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, directions)
         return y_dot
 
     def recorded_outputs(self, wrt: NDArray[np.int64], outputs: NDArray[np.int64] | None) -> tuple[Vector, Vector]:

@@ -34,7 +34,7 @@ def adjoints(recording: Recording, point: Point, seeds: Vector) -> Vector:
 
 def tangents(recording: Recording, point: Point, direction: Vector) -> Vector:
     """Tangents of the outputs for one direction of all inputs."""
-    result = recording.tangents(point, direction)
+    result = recording.tangents(point, direction[:, None])[:, 0]
     if debugging() and not np.isfinite(result).all():
         columns = (recording.arg0, point.arg1, point.partial0, point.partial1)
         every, inputs = np.arange(len(recording), dtype=np.int32), np.arange(recording.n_inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,6 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from ..errors import NestingError, TapeError
 from ..packing import Packing
 from ..structure import Spec, flatten, is_active, is_result, leaf_shapes, real_array, refuse_foreign
+from .active import two_tapes
 from .condition import refuse_condition
 from .tape import Tape
 
@@ -29,15 +30,31 @@ def refuse_nesting() -> None:
     """Raise NestingError inside a function that is being recorded."""
     if _current.get() is not None:
         raise NestingError(
-            "a fastad transform was called inside a function that is being differentiated; nesting is not "
-            "available yet. Call it outside, or write the inner derivative out"
+            "fad.record or fad.monte_carlo was called inside a function that is being differentiated: its recording "
+            "would know nothing of the outer one. Call it outside; transforms such as fad.grad do nest"
         )
+
+
+def outer_tape(leaves: Iterable[Any]) -> Tape | None:
+    """Return the tape that a transform of these leaves records on, None where it is not inside another one.
+
+    Raises
+    ------
+    TapeError
+        The leaves are on different tapes.
+    """
+    tape: Tape | None = None
+    for leaf in leaves:
+        if is_active(leaf):
+            if tape is not None and leaf.tape is not tape:
+                raise two_tapes(tape, leaf.tape)
+            tape = leaf.tape
+    return _current.get() if tape is None else tape
 
 
 @contextmanager
 def recording(tape: Tape) -> Iterator[Tape]:
     """Mark a tape as the one that a transform records on in this context."""
-    refuse_nesting()
     token = _current.set(tape)
     try:
         yield tape

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
@@ -107,6 +109,16 @@ class Storage:
         self._tables = Tables()
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
+
+    @classmethod
+    def holding(cls, columns: dict[str, NDArray[Any]], tables: dict[str, NDArray[Any]]) -> Storage:
+        """Return a storage with copies of rows that were recorded before; it has no inputs and no guard sites."""
+        storage = cls()
+        storage._reserve(columns["opcode"].size)
+        for name, column in columns.items():
+            storage._columns[name][: column.size] = column
+        storage._tables = Tables.holding(tables)
+        return storage
 
     # -------------------- appending rows --------------------
 
@@ -207,6 +219,15 @@ class Storage:
         self._flushed = start + count
         self._next = float(self._flushed)
         return total, row
+
+    @contextmanager
+    def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
+        """At most so many rows by a kernel; its cursor holds the next row, and two rows for the kernel's own use."""
+        start = self._reserve(most)
+        cursor = np.array([start, -1, start])
+        yield cursor
+        self._flushed = int(cursor[0])
+        self._next = float(self._flushed)
 
     def _reserve(self, count: int) -> int:
         """Take the next ``count`` rows for a kernel to write, behind everything staged."""

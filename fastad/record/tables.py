@@ -7,6 +7,7 @@ its elements, row -1 where an element is passive. A LOCATE row finds the cell of
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,16 @@ class Tables:
         self._values: list[NDArray[np.float64]] = []
         self._known: dict[tuple[bytes, bytes], int] = {}
         self._users: list[tuple[int, int]] = []  # (row, table), ascending rows
+
+    @classmethod
+    def holding(cls, columns: dict[str, NDArray[Any]]) -> Tables:
+        """Return the tables that `columns` gave."""
+        tables = cls()
+        starts = columns["table_starts"]
+        tables._rows = [columns["table_rows"][i:j] for i, j in pairwise(starts)]
+        tables._values = [columns["table_values"][i:j] for i, j in pairwise(starts)]
+        tables._users = list(zip(columns["table_users"].tolist(), columns["table_used"].tolist()))
+        return tables
 
     def add(self, rows: NDArray[np.int32], values: NDArray[np.float64]) -> int:
         """Return the number of a table with these elements; equal tables are kept once."""
