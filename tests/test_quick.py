@@ -238,6 +238,9 @@ def test_a_nan_on_the_way_is_masked():
             assert program.value_and_grad(x, 3.0, argnums=argnums) == (9.0, expected)
     assert_alike(program, 0.0, 3.0)
     assert program.grad(4.0, 3.0) == 0.25
+    swapped = fad.record(lambda y, x: program._f(x, y), 2.0, 1.0)
+    for _ in range(2):
+        assert swapped.grad(3.0, 0.0, argnums=1) == 0.0
 
 
 # -------------------- what is static --------------------
