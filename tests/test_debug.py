@@ -1,5 +1,6 @@
 """Lines of rows, the first number that is not finite, and values that outlived a rewind."""
 
+import doctest
 import inspect
 import warnings
 
@@ -9,6 +10,7 @@ import pytest
 
 import fastad as fad
 from fastad.errors import NonFiniteError, TapeError
+from fastad.record import lines
 from fastad.record.watched import WatchedTape
 
 
@@ -289,6 +291,12 @@ class TestPrograms:
         program.batch(x)
         with fad.debug(), pytest.raises(NonFiniteError, match=r"is -inf: v_\d = log\(v_\d\) .*; scenario 3 of 5"):
             program.batch(x)
+
+
+def test_example_of_the_docstring():
+    result = doctest.testmod(lines, optionflags=doctest.ELLIPSIS)
+    assert result.attempted
+    assert not result.failed
 
 
 def test_monte_carlo_names_the_path():

@@ -33,8 +33,10 @@ def debug() -> Iterator[None]:
     - a row recorded from Python whose value is NaN or infinite raises `fastad.errors.NonFiniteError` at the very
       operation, with its line and operands;
     - so does a derivative that comes out NaN or infinite, naming the row where it went wrong;
-    - so do Programs and `fastad.monte_carlo`, naming the scenario or path. In a batch only results are looked at:
-      a number that is not finite and that ``where`` discards raises while recording, not in the replay;
+    - so do Programs and `fastad.monte_carlo`, naming the scenario or path, on one thread. In a batch only results
+      are looked at: a number that is not finite and that ``where`` discards raises while recording, not in the
+      replay. Workers of an ``executor`` do not look;
+    - rows recorded in compiled code are looked at when it returns, and have no line of their own;
     - a value recorded before a rewind raises `fastad.errors.TapeError` even where its row has been recorded anew.
       Scalars are told apart always, elements of arrays by their values.
 

@@ -2,8 +2,8 @@
 
 All of it hangs on three attributes that the plain tape has anyway, so that the operators of ``active.py`` are the
 same and a plain tape costs what it did: the stage, whose ``+=`` looks at the row; the position ``_next``, a float
-whose fraction counts rewinds, so that every active carries the age of its row; and
-``_active``, which makes an Active of a row.
+whose fraction counts rewinds, so that every active carries the age of its row; and ``_active``, which makes an
+Active of a row.
 """
 
 from __future__ import annotations
