@@ -12,8 +12,9 @@ from .record.condition import Condition, ConditionArray
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
+from .sparse import Coloring, Pattern
 from .taylor import taylor
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .transforms import grad, hessian, hvp, jacobian, jvp, sparsity, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -31,7 +32,9 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
+        "Coloring",
         "MonteCarloResult",
+        "Pattern",
         "Program",
         "Tape",
         "array",
@@ -47,6 +50,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "sparsity",
         "stack",
         "take",
         "taylor",

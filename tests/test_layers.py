@@ -13,7 +13,7 @@ LAYERS = [
     {"ops", "errors"},
     {"rules", "structure", "templates"},
     {"kernels"},
-    {"packing"},
+    {"packing", "sparse"},
     {"record"},
     {"program", "recorded"},
     {"taylor", "transforms"},
