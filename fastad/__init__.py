@@ -18,8 +18,9 @@ from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
+from .sparse import Coloring, Pattern
 from .taylor import taylor
-from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .transforms import grad, hessian, hvp, jacobian, jvp, sparsity, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -38,7 +39,9 @@ __all__ = sorted(
         "ConditionArray",
         "BatchResult",
         "Dual",
+        "Coloring",
         "MonteCarloResult",
+        "Pattern",
         "Program",
         "Tape",
         "array",
@@ -61,6 +64,7 @@ __all__ = sorted(
         "monte_carlo",
         "record",
         "smooth",
+        "sparsity",
         "stack",
         "take",
         "taylor",

@@ -20,6 +20,7 @@ from .record.array import ActiveArray, elementwise, operand
 from .record.context import Outputs, activate, call, outer_tape
 from .record.linear import Linearization, Numbers
 from .record.tape import Tape
+from .sparse import Pattern
 from .structure import flatten, is_active, is_result, leaf_shapes
 
 Argnums = int | Sequence[int]
@@ -84,11 +85,32 @@ class Recorded:
 
     def tangents(self, outputs: Outputs, direction: Array) -> Array:
         """Tangents of the outputs for one direction."""
-        y_dot = np.zeros(outputs.rows.size)
-        active = outputs.rows >= 0
+        return self.tangents_of(outputs.rows, direction[:, None])[:, 0]
+
+    def tangents_of(self, rows: NDArray[np.int32], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Tangents of rows, -1 for a passive one, shape (rows, k), for directions of the inputs, shape (inputs, k)."""
+        y_dot = np.zeros((rows.size, directions.shape[1]))
+        active = rows >= 0
         if active.any():
-            y_dot[active] = self.tape._tangents(outputs.rows[active], direction[:, None])[:, 0]
+            y_dot[active] = self.tape._tangents(rows[active], directions)
         return y_dot
+
+    def adjoints_of(self, rows: NDArray[np.int32], seeds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Adjoints of the inputs, shape (inputs, ...), for seeds of rows, shape (rows, ...)."""
+        active = rows >= 0
+        return self.tape._adjoints(rows[active], seeds[active], np.arange(self.inputs.size, dtype=np.int32))
+
+    def pattern(self, rows: NDArray[np.int32]) -> Pattern:
+        """Pattern of the derivative of rows by the inputs."""
+        empty = np.empty(0, np.int32)
+        columns = (self.tape.opcode, self.tape.arg0, self.tape.arg1)
+        return Pattern.of_rows(columns, (empty, empty, empty), np.arange(self.inputs.size, dtype=np.int32), rows)
+
+    def gradient_rows(self, output: int) -> NDArray[np.int32]:
+        """Append the adjoint rows of one output; returns those of the inputs, -1 for a passive one."""
+        inputs = np.arange(self.inputs.size, dtype=np.int32)
+        linear = Linearization(self.tape, inputs, np.array([output], np.int32), per_scenario=False)
+        return linear.adjoints(Numbers.passive(np.ones((1, 1)))).rows[:, 0]
 
     def adjoints(self, outputs: Outputs, seeds: Any) -> Array:
         """Adjoints of the inputs for seeds of the structure of the outputs."""
@@ -97,9 +119,7 @@ class Recorded:
             matrix = self.jacobian(outputs, "auto")
             vector = _vector(leaves)
             return elementwise(_PRODUCT, vector.reshape(-1, 1), matrix).sum(axis=0)
-        active = outputs.rows >= 0
-        rows = np.arange(self.inputs.size, dtype=np.int32)
-        return self.tape._adjoints(outputs.rows[active], pack(leaves)[active], rows)
+        return self.adjoints_of(outputs.rows, pack(leaves))
 
     def jacobian(self, outputs: Outputs, mode: str) -> Array:
         """Derivative of the outputs by the inputs, shape (outputs, inputs)."""

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import forward
-from .errors import ShapeError
+from .errors import NestingError, ShapeError
 from .packing import argument_numbers, nest
 from .record.context import Outputs, is_jitted, refuse_dicts, refuse_nesting
 from .record.functions import value as frozen
-from .recorded import Argnums, Nested, run
+from .recorded import Argnums, Nested, Recorded, run
+from .sparse import Coloring, Pattern, explanation, fewest, scipy_sparse
 
 
 def _scalar_output(outputs: Outputs, name: str) -> None:
@@ -94,7 +98,13 @@ def _gradient(f: Callable[..., Any], argnums: Argnums, what: str) -> Callable[..
     return derivative
 
 
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "auto") -> Callable[..., Any]:
+def jacobian(
+    f: Callable[..., Any],
+    argnums: Argnums = 0,
+    mode: str = "auto",
+    sparse: bool | Coloring = False,
+    explain: bool = False,
+) -> Callable[..., Any]:
     """Return a function that gives the Jacobian of f.
 
     Parameters
@@ -104,30 +114,129 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, mode: str = "auto") ->
     argnums : int or sequence of int
         The arguments to differentiate by.
     mode : {"auto", "forward", "reverse"}
-        Sweep direction; auto takes the smaller number of directions or seeds. Forward through a jitted function
-        runs it with duals, eight directions at a time, and records nothing.
+        Sweep direction; auto takes the smaller number of directions or seeds, and where both are more than 64
+        tries whether fewer do for a compressed Jacobian. Forward through a jitted function runs it with duals,
+        eight directions at a time, and records nothing.
+    sparse : bool or Coloring
+        Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements, from as many sweeps
+        as the pattern has colours. A colouring from an earlier `sparsity` is used as it is; its pattern must hold.
+    explain : bool
+        Print what forward, reverse and compressed sweeps cost, and which is taken.
 
     Returns
     -------
     callable
         Gives the structure of f's result with the argument's structure at each leaf; leaf shape is result
-        leaf shape + argument leaf shape.
+        leaf shape + argument leaf shape. With ``sparse``, a matrix.
+
+    Raises
+    ------
+    ImportError
+        ``sparse`` without SciPy.
+    NestingError
+        ``sparse`` inside another transform.
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode={mode!r}: expected 'auto', 'forward' or 'reverse'")
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        if mode == "forward" and is_jitted(f):
+        if mode == "forward" and is_jitted(f) and not (sparse or explain):
             refuse_nesting()
             refuse_dicts(args)
             positions = argument_numbers(argnums, len(args))
             return forward.jacobian(f, args, kwargs, positions, isinstance(argnums, int))
         recorded = run(f, args, kwargs, argnums)
         outputs = Outputs(recorded.tape, recorded.result)
+        if not isinstance(recorded, Nested) or sparse:
+            data = _compressed(recorded, outputs, mode, sparse, explain)
+            if sparse:
+                return data
+            if data is not None:
+                return nest(outputs.packing, recorded.inputs, data)
         return nest(outputs.packing, recorded.inputs, recorded.jacobian(outputs, mode))
 
     return derivative
+
+
+_FEW = 64  # directions or seeds: one sweep, which no compression can beat
+
+
+def _compressed(recorded: Recorded, outputs: Outputs, mode: str, sparse: bool | Coloring, explain: bool) -> Any:
+    """Jacobian by a colouring: sparse, or dense where that takes fewer sweeps; None where it does not."""
+    least = min(outputs.rows.size, recorded.inputs.size)
+    if not (sparse or explain or (mode == "auto" and least > _FEW)):
+        return None
+    _refuse_nested(recorded)
+    if sparse:
+        scipy_sparse()
+    coloring = sparse if isinstance(sparse, Coloring) else fewest(recorded.pattern(outputs.rows), mode)
+    _check_shape(coloring, outputs.rows.size, recorded.inputs.size)
+    compress = bool(sparse) or (mode == "auto" and least > _FEW and coloring.count < least)
+    if explain:
+        forward = outputs.rows.size > recorded.inputs.size
+        dense = ("forward" if forward else "reverse") if mode == "auto" else mode
+        print(explanation(coloring.pattern, coloring, "compressed" if compress else dense))
+    if not compress:
+        return None
+    data = coloring.differentiate(
+        lambda directions: recorded.tangents_of(outputs.rows, directions),
+        lambda seeds: recorded.adjoints_of(outputs.rows, seeds),
+    )
+    return coloring.pattern.to_scipy(data) if sparse else coloring.pattern.to_dense(data)
+
+
+def _refuse_nested(recorded: Recorded) -> None:
+    if isinstance(recorded, Nested):
+        raise NestingError("sparse derivatives inside another transform are not available; leave out sparse there")
+
+
+def _check_shape(coloring: Coloring, n_out: int, n_in: int) -> None:
+    if coloring.pattern.shape != (n_out, n_in):
+        raise ShapeError(f"sparse={coloring!r}: the derivative has shape {(n_out, n_in)} here")
+
+
+def sparsity(f: Callable[..., Any], *args: Any, argnums: Argnums = 0, hessian: bool = False) -> Pattern:
+    """Return the pattern of the Jacobian of f at some arguments, or of its Hessian.
+
+    Parameters
+    ----------
+    f : callable
+        Returns numbers, arrays or a structure of them; one number for ``hessian``.
+    *args
+        Arguments; the pattern holds wherever f takes the same branches and looks up the same elements.
+    argnums : int or sequence of int
+        The arguments to differentiate by.
+    hessian : bool
+        The pattern of the second derivative instead.
+
+    Returns
+    -------
+    Pattern
+        Of all result elements (of all argument elements for a Hessian) by all argument elements.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> pattern = fad.sparsity(lambda x: x[1:] * x[:-1], np.ones(4))
+    >>> pattern.to_dense().astype(int)
+    array([[1, 1, 0, 0],
+           [0, 1, 1, 0],
+           [0, 0, 1, 1]])
+    >>> pattern.color_columns().count
+    2
+    """
+    recorded = run(f, args, {}, argnums)
+    _refuse_nested(recorded)
+    outputs = Outputs(recorded.tape, recorded.result)
+    return recorded.pattern(_gradient_rows(recorded, outputs) if hessian else outputs.rows)
+
+
+def _gradient_rows(recorded: Recorded, outputs: Outputs) -> NDArray[np.int32]:
+    _scalar_output(outputs, "a Hessian")
+    if outputs.rows[0] < 0:
+        return np.full(recorded.inputs.size, -1, np.int32)
+    return recorded.gradient_rows(int(outputs.rows[0]))
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -171,7 +280,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     return outputs.packing.unpack(recorded.values(outputs)), pullback
 
 
-def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring = False) -> Callable[..., Any]:
     """Return a function that gives the Hessian of f: forward sweeps, 64 directions at once, over its gradient.
 
     Parameters
@@ -180,17 +289,24 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         Returns one number.
     argnums : int or sequence of int
         The arguments to differentiate by.
+    sparse : bool or Coloring
+        Return one ``scipy.sparse.csr_array`` of all argument elements by themselves, from as many sweeps as a star
+        colouring of the pattern has colours. A colouring from an earlier `sparsity` is used as it is.
 
     Returns
     -------
     callable
         Gives the structure of the argument with the structure of the argument at each leaf; leaf shape is leaf
-        shape + leaf shape.
+        shape + leaf shape. With ``sparse``, a matrix.
 
     Raises
     ------
     ShapeError
         f does not return one number.
+    ImportError
+        ``sparse`` without SciPy.
+    NestingError
+        ``sparse`` inside another transform.
 
     Notes
     -----
@@ -204,7 +320,24 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return jacobian(_gradient(f, argnums, "a Hessian"), argnums, mode="forward")
+    if not sparse:
+        return jacobian(_gradient(f, argnums, "a Hessian"), argnums, mode="forward")
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        scipy_sparse()
+        recorded = run(f, args, kwargs, argnums)
+        _refuse_nested(recorded)
+        rows = _gradient_rows(recorded, Outputs(recorded.tape, recorded.result))
+        coloring = sparse if isinstance(sparse, Coloring) else recorded.pattern(rows).color_star()
+        _check_shape(coloring, rows.size, rows.size)
+        data = coloring.differentiate(
+            lambda directions: recorded.tangents_of(rows, directions),
+            lambda seeds: recorded.adjoints_of(rows, seeds),
+        )
+        return coloring.pattern.to_scipy(data)
+
+    return derivative
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:

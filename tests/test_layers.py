@@ -14,7 +14,7 @@ LAYERS = [
     {"rules", "structure", "templates", "notation"},
     {"nonfinite"},
     {"kernels"},
-    {"packing"},
+    {"packing", "sparse"},
     {"record"},
     {"nopython"},
     {"forward", "program", "recorded"},

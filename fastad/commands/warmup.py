@@ -27,6 +27,8 @@ def warmup() -> float:
         fad.jacobian(lambda v: v * v[0], mode=mode)(x)
     fad.hessian(lambda v: fad.jvp(f, (v,), (v,))[1])(x)
     fad.taylor(f, x, x, 2)
+    fad.sparsity(f, x, hessian=True).color_star()
+    fad.sparsity(f, x).color_columns()
     program = fad.record(f, x)
     program.value_and_grad(x)
     program.batch(np.ones((2, 2)), reduce="mean")

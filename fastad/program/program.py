@@ -15,6 +15,7 @@ from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..record.lines import debugging
+from ..sparse import Coloring, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
 from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
@@ -98,6 +99,7 @@ class Program:
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
         self._gradients: dict[tuple[int, bytes], Recording] = {}
+        self._colorings: dict[tuple[int, bytes], Coloring] = {}
         self._like: Packing | None = None
         self._quick: Quick | None = None  # for the arguments of the last call
 
@@ -255,8 +257,17 @@ class Program:
         """Gradient at these arguments; see `value_and_grad`."""
         return self.value_and_grad(*args, argnums=argnums, out=out)[1]
 
-    def jacobian(self, *args: Any, argnums: Argnums = 0) -> Any:
-        """Jacobian at these arguments: the result's structure with the argument's at each leaf."""
+    def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
+        """Jacobian at these arguments: the result's structure with the argument's at each leaf.
+
+        With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
+        colouring are made once per recording.
+        """
+        if sparse:
+            scipy_sparse()
+            recording, point = self._at(args)
+            elements = self._argument(recording, argnums)[1]
+            return second.compressed(recording, point, elements, self._coloring(recording, elements, False))
         return self._value_and_jacobian(args, argnums)[1]
 
     def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
@@ -284,12 +295,19 @@ class Program:
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
-    def hessian(self, *args: Any, argnums: Argnums = 0) -> Any:
-        """Hessian at these arguments, for a program that returns one number: the argument's structure twice."""
+    def hessian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
+        """Hessian at these arguments, for a program that returns one number: the argument's structure twice.
+
+        With ``sparse``, one ``scipy.sparse.csr_array`` of all argument elements by themselves.
+        """
+        if sparse:
+            scipy_sparse()
         recording, _ = self._at(args)
         inputs, elements = self._argument(recording, argnums)
         gradient = self._gradient(recording, inputs, elements)
         point = gradient.evaluate(self._bind(args)[1])
+        if sparse:
+            return second.compressed(gradient, point, elements, self._coloring(gradient, elements, True))
         return nest(inputs, inputs, second.hessian(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -307,6 +325,12 @@ class Program:
         if key not in self._gradients:
             self._gradients[key] = second.gradient_recording(recording, inputs, elements)
         return self._gradients[key]
+
+    def _coloring(self, recording: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
+        key = (id(recording), elements.tobytes())
+        if key not in self._colorings:
+            self._colorings[key] = second.coloring(recording, elements, symmetric)
+        return self._colorings[key]
 
     # -------------------- many scenarios --------------------
 

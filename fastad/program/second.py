@@ -1,6 +1,11 @@
-"""Second derivatives of recordings: a recording whose outputs are the gradient of another one's output."""
+"""Second and sparse derivatives of recordings.
+
+The second ones are those of a recording whose outputs are the gradient of another one's output.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +14,7 @@ from ..errors import ShapeError
 from ..packing import Packing, Vector
 from ..record.linear import Linearization, Numbers
 from ..record.storage import Storage
+from ..sparse import Coloring, Pattern, fewest
 from .recording import COLUMNS, Point, Recording
 
 _DIRECTIONS = 64  # of one forward sweep
@@ -39,8 +45,29 @@ def hessian(gradient: Recording, point: Point, elements: NDArray[np.int64]) -> V
     """Derivatives of a gradient by the elements, shape (elements, elements)."""
     found = np.empty((elements.size, elements.size))
     for first in range(0, elements.size, _DIRECTIONS):
-        chunk = elements[first : first + _DIRECTIONS]
-        directions = np.zeros((gradient.n_inputs, chunk.size))
-        directions[chunk, np.arange(chunk.size)] = 1.0
-        found[:, first : first + _DIRECTIONS] = gradient.tangents(point, directions)
+        width = min(_DIRECTIONS, elements.size - first)
+        found[:, first : first + width] = _tangents(gradient, point, elements, np.eye(elements.size, width, -first))
     return found
+
+
+def _tangents(r: Recording, point: Point, elements: NDArray[np.int64], directions: Vector) -> Vector:
+    """Tangents of the outputs for directions of some of the inputs."""
+    everywhere = np.zeros((r.n_inputs, directions.shape[1]))
+    everywhere[elements] = directions
+    return r.tangents(point, everywhere)
+
+
+def coloring(r: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
+    """Colouring of the derivative of the outputs by the elements, whatever a lookup picks."""
+    columns = (r.opcode, r.arg0, r.arg1)
+    pattern = Pattern.of_rows(columns, r.pass_tables, elements.astype(np.int32), r.output_rows)
+    return pattern.color_star() if symmetric else fewest(pattern, "auto")
+
+
+def compressed(r: Recording, point: Point, elements: NDArray[np.int64], colors: Coloring) -> Any:
+    """Derivative of the outputs by the elements as a SciPy matrix."""
+    data = colors.differentiate(
+        lambda directions: _tangents(r, point, elements, directions),
+        lambda seeds: r.adjoints(point, seeds)[elements],
+    )
+    return colors.pattern.to_scipy(data)

@@ -1,0 +1,264 @@
+"""Sparsity: which inputs a row depends on, and colourings that let one direction serve many columns.
+
+Patterns are in compressed rows: the columns of row i are ``indices[indptr[i]:indptr[i + 1]]``, ascending.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ops import OPCODE
+from ._jit import jit
+from .derivative_rows import _HAS_PARTIAL
+
+_TAKE = OPCODE["take"]
+
+
+# Sets of more elements are not kept per row, but collected from the rows below when an output needs them: a sum of n
+# terms would otherwise keep n sets of up to n elements.
+_LARGEST = 32
+_LARGE = -1  # in place of the length of such a set
+
+
+@jit
+def _united(pool, used, starts, lengths, row, other):
+    """Unite the set of a row with that of another one; returns the pool, longer where needed, and its use."""
+    a, n, b, m = starts[row], lengths[row], starts[other], lengths[other]
+    if n == _LARGE or m == 0 or (a == b and n == m):
+        return pool, used
+    if n == 0 or m == _LARGE:
+        starts[row], lengths[row] = b, m
+        return pool, used
+    if used + n + m > pool.size:
+        longer = np.empty(2 * (used + n + m), pool.dtype)
+        longer[:used] = pool[:used]
+        pool = longer
+    i, j, count = 0, 0, 0
+    while i < n or j < m:
+        if j == m or (i < n and pool[a + i] <= pool[b + j]):
+            if j < m and pool[a + i] == pool[b + j]:
+                j += 1
+            pool[used + count] = pool[a + i]
+            i += 1
+        else:
+            pool[used + count] = pool[b + j]
+            j += 1
+        count += 1
+    if count > _LARGEST:
+        lengths[row] = _LARGE
+    elif count == m:
+        starts[row], lengths[row] = b, m
+    elif count > n:
+        starts[row], lengths[row] = used, count
+        used += count
+    return pool, used
+
+
+@jit
+def index_sets(opcode, arg0, arg1, tables, column, needed):
+    """Sets of inputs that each needed row depends on, as starts and lengths in a pool; shared where they are equal.
+
+    ``column`` numbers the rows to differentiate by, -1 elsewhere. ``tables`` as in `derivative_rows.mark_active`.
+    """
+    first, elements, used_table = tables
+    starts, lengths = np.zeros(opcode.size, np.int64), np.zeros(opcode.size, np.int64)
+    pool = np.empty(opcode.size + 16, np.int32)
+    used = 0
+    for row in range(opcode.size):
+        if not needed[row]:
+            continue
+        if column[row] >= 0:
+            if used == pool.size:
+                longer = np.empty(2 * used, pool.dtype)
+                longer[:used] = pool
+                pool = longer
+            pool[used] = column[row]
+            starts[row], lengths[row] = used, 1
+            used += 1
+            continue
+        op = opcode[row]
+        if op == _TAKE and used_table.size:
+            for k in range(first[used_table[row]], first[used_table[row] + 1]):
+                if elements[k] >= 0:
+                    pool, used = _united(pool, used, starts, lengths, row, elements[k])
+            continue
+        if arg0[row] >= 0 and _HAS_PARTIAL[op, 0]:
+            pool, used = _united(pool, used, starts, lengths, row, arg0[row])
+        if arg1[row] >= 0 and _HAS_PARTIAL[op, 1]:
+            pool, used = _united(pool, used, starts, lengths, row, arg1[row])
+    return starts, lengths, pool
+
+
+@jit
+def mark_needed(opcode, arg0, arg1, tables, needed):
+    """Spread ``needed`` from the rows marked on entry along operands with a partial."""
+    first, elements, used_table = tables
+    for row in range(opcode.size - 1, -1, -1):
+        if not needed[row]:
+            continue
+        op = opcode[row]
+        if arg0[row] >= 0 and _HAS_PARTIAL[op, 0]:
+            needed[arg0[row]] = True
+        if arg1[row] >= 0 and _HAS_PARTIAL[op, 1]:
+            needed[arg1[row]] = True
+        if op == _TAKE and used_table.size:
+            for k in range(first[used_table[row]], first[used_table[row] + 1]):
+                if elements[k] >= 0:
+                    needed[elements[k]] = True
+
+
+@jit
+def gathered(rows, opcode, arg0, arg1, tables, n_columns, starts, lengths, pool):
+    """Index sets of some rows, -1 for an empty one, as a pattern (indptr, indices)."""
+    indptr = np.zeros(rows.size + 1, np.int64)
+    indices = np.empty(max(rows.size, 16), np.int32)
+    visited, seen = np.full(opcode.size, -1, np.int32), np.full(n_columns, -1, np.int32)
+    found, stack = np.empty(n_columns, np.int32), np.empty(16, np.int32)
+    for i in range(rows.size):
+        count = 0
+        if rows[i] >= 0:
+            stack[0] = rows[i]
+            depth = 1
+            while depth:
+                depth -= 1
+                row = stack[depth]
+                if lengths[row] != _LARGE:
+                    for k in range(starts[row], starts[row] + lengths[row]):
+                        if seen[pool[k]] != i:
+                            seen[pool[k]] = i
+                            found[count] = pool[k]
+                            count += 1
+                    continue
+                stack, depth = _below(row, i, opcode, arg0, arg1, tables, visited, stack, depth)
+        indptr[i + 1] = indptr[i] + count
+        if indptr[i + 1] > indices.size:
+            longer = np.empty(2 * indptr[i + 1], indices.dtype)
+            longer[: indptr[i]] = indices[: indptr[i]]
+            indices = longer
+        indices[indptr[i] : indptr[i + 1]] = np.sort(found[:count])
+    return indptr, indices[: indptr[-1]].copy()
+
+
+@jit
+def _below(row, stamp, opcode, arg0, arg1, tables, visited, stack, depth):
+    """Push the rows that a row is computed from and that have not been met; returns the stack and its depth."""
+    first, elements, used_table = tables
+    op = opcode[row]
+    in_table = op == _TAKE and used_table.size > 0
+    begin, end = (first[used_table[row]], first[used_table[row] + 1]) if in_table else (0, 2)
+    if depth + end - begin > stack.size:
+        longer = np.empty(2 * (depth + end - begin), stack.dtype)
+        longer[:depth] = stack[:depth]
+        stack = longer
+    for k in range(begin, end):
+        below = elements[k] if in_table else (arg0[row] if k == 0 else arg1[row])
+        if below >= 0 and visited[below] != stamp and (in_table or _HAS_PARTIAL[op, k]):
+            visited[below] = stamp
+            stack[depth] = below
+            depth += 1
+    return stack, depth
+
+
+@jit
+def transposed(indptr, indices, n_columns):
+    """Return the pattern of the transpose."""
+    counts = np.zeros(n_columns + 1, np.int64)
+    for j in indices:
+        counts[j + 1] += 1
+    out_ptr = np.cumsum(counts)
+    at = out_ptr[:-1].copy()
+    out = np.empty(indices.size, np.int32)
+    for i in range(indptr.size - 1):
+        for k in range(indptr[i], indptr[i + 1]):
+            out[at[indices[k]]] = i
+            at[indices[k]] += 1
+    return out_ptr, out
+
+
+@jit
+def color_columns(indptr, indices, column_ptr, column_rows, order, most):
+    """Partial distance-2 colouring: columns of one colour share no row. Returns colours and their number.
+
+    Greedy in the given order; gives up, with the number ``most`` + 1, once it needs more than ``most``.
+    """
+    n = column_ptr.size - 1
+    colors = np.full(n, -1, np.int32)
+    forbidden = np.full(most + 2, -1, np.int64)
+    count = 0
+    for j in order:
+        for k in range(column_ptr[j], column_ptr[j + 1]):
+            i = column_rows[k]
+            for other in range(indptr[i], indptr[i + 1]):
+                color = colors[indices[other]]
+                if color >= 0:
+                    forbidden[color] = j
+        color = 0
+        while color < count and forbidden[color] == j:
+            color += 1
+        if color == most:
+            return colors, most + 1
+        colors[j] = color
+        count = max(count, color + 1)
+    return colors, count
+
+
+@jit
+def color_star(indptr, indices, order, dense):
+    """Star colouring of a symmetric pattern: no path of four vertices has two colours. Returns colours, their number.
+
+    Vertices of more than ``dense`` neighbours, which come first in the order, get colours of their own: no path
+    through such a vertex has two colours, so their neighbours need not be visited, and an arrow-head costs O(n).
+    """
+    n = indptr.size - 1
+    colors = np.full(n, -1, np.int32)
+    forbidden = np.full(n + 1, -1, np.int64)
+    count = own = 0
+    for v in order:
+        if indptr[v + 1] - indptr[v] > dense:
+            colors[v] = count
+            count += 1
+            own = count
+            continue
+        for kw in range(indptr[v], indptr[v + 1]):
+            w = indices[kw]
+            if w == v:
+                continue
+            if colors[w] >= 0:
+                forbidden[colors[w]] = v
+                if colors[w] < own:
+                    continue
+            for kx in range(indptr[w], indptr[w + 1]):
+                x = indices[kx]
+                if x == v or x == w or colors[x] < 0 or forbidden[colors[x]] == v:
+                    continue
+                if colors[w] < 0:
+                    forbidden[colors[x]] = v
+                    continue
+                if colors[x] < own:
+                    continue
+                for ky in range(indptr[x], indptr[x + 1]):
+                    y = indices[ky]
+                    if y != w and y != x and colors[y] == colors[w]:
+                        forbidden[colors[x]] = v
+                        break
+        color = own
+        while color < count and forbidden[color] == v:
+            color += 1
+        colors[v] = color
+        count = max(count, color + 1)
+    return colors, count
+
+
+@jit
+def recover_star(indptr, indices, colors, compressed, data):
+    """Elements of a symmetric matrix from its products with the sums of the columns of each colour."""
+    seen = np.zeros((compressed.shape[1], 2), np.int64)  # row of the last visit, and how often
+    for i in range(indptr.size - 1):
+        for k in range(indptr[i], indptr[i + 1]):
+            color = colors[indices[k]]
+            if seen[color, 0] != i + 1:
+                seen[color, 0], seen[color, 1] = i + 1, 0
+            seen[color, 1] += 1
+        for k in range(indptr[i], indptr[i + 1]):
+            j = indices[k]
+            data[k] = compressed[i, colors[j]] if seen[colors[j], 1] == 1 else compressed[j, colors[i]]

@@ -1,0 +1,288 @@
+"""Patterns, colourings, compressed derivatives. Oracles: derivatives written out, dense sweeps, the definitions."""
+
+import builtins
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+from helpers_core import instructions, points, repeatable, run_program
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastad as fad
+from fastad.errors import NestingError, ShapeError
+from fastad.sparse import Pattern, fewest
+
+
+def banded(x):
+    return x[1:-1] ** 2 - x[:-2] * fad.exp(-x[2:])
+
+
+def banded_jacobian(x):
+    n = len(x)
+    low, high = -np.exp(-x[2:]), x[:-2] * np.exp(-x[2:])
+    return scipy.sparse.diags_array((low, 2.0 * x[1:-1], high), offsets=(0, 1, 2), shape=(n - 2, n)).toarray()
+
+
+def arrow_head(x):
+    """Every variable meets the first one only."""
+    return 0.5 * (x[1:] ** 2).sum() + x[0] * fad.sin(x[1:]).sum() + x[0] ** 3
+
+
+def arrow_head_hessian(x):
+    h = np.diag(np.concatenate([[6.0 * x[0]], 1.0 - x[0] * np.sin(x[1:])]))
+    h[0, 1:] = h[1:, 0] = np.cos(x[1:])
+    return h
+
+
+def brusselator(u, n):
+    """Reaction and diffusion of two species on a ring of n cells."""
+    a, b = u[:n], u[n:]
+    neighbours = [(k, (k - 1) % n, (k + 1) % n) for k in range(n)]
+    flow_a = [1.0 + a[k] ** 2 * b[k] - 4.0 * a[k] + 0.5 * (a[i] - 2.0 * a[k] + a[j]) for k, i, j in neighbours]
+    flow_b = [3.0 * a[k] - a[k] ** 2 * b[k] + 0.5 * (b[i] - 2.0 * b[k] + b[j]) for k, i, j in neighbours]
+    return fad.array([*flow_a, *flow_b])
+
+
+def brusselator_jacobian(u, n):
+    a, b = u[:n], u[n:]
+    ring = 0.5 * (np.roll(np.eye(n), 1, 0) + np.roll(np.eye(n), -1, 0)) - np.eye(n)
+    return np.block(
+        [
+            [np.diag(2.0 * a * b - 4.0) + ring, np.diag(a * a)],
+            [np.diag(3.0 - 2.0 * a * b), np.diag(-a * a) + ring],
+        ]
+    )
+
+
+# -------------------- patterns --------------------
+
+
+@pytest.mark.parametrize("n", [4, 9, 50])
+def test_patterns(n):
+    x = np.linspace(0.5, 1.5, n)
+    np.testing.assert_array_equal(fad.sparsity(banded, x).to_dense(), banded_jacobian(x) != 0.0)
+    np.testing.assert_array_equal(fad.sparsity(arrow_head, x, hessian=True).to_dense(), arrow_head_hessian(x) != 0.0)
+    u = np.linspace(0.5, 1.5, 2 * n)
+    pattern = fad.sparsity(lambda u: brusselator(u, n), u)
+    np.testing.assert_array_equal(pattern.to_dense(), brusselator_jacobian(u, n) != 0.0)
+    assert (pattern.T.to_dense() == pattern.to_dense().T).all()
+    assert (pattern.to_scipy().toarray() == pattern.to_dense()).all()
+
+
+@repeatable
+@given(program=instructions, x=points)
+def test_patterns_of_random_programs(program, x):
+    """Value j depends on input i where an instruction leads from one to the other: sets in plain Python."""
+    sets = [{i} for i in range(len(x))]
+    for _, i, j in program:
+        sets.append(sets[-1 - i % len(sets)] | sets[-1 - j % len(sets)])
+    got = fad.sparsity(lambda v: fad.array(run_program(program, v, fad)), np.array(x)).to_dense()
+    assert got.tolist() == [[i in s for i in range(len(x))] for s in sets]
+
+
+def test_what_has_no_derivative_is_not_in_the_pattern():
+    f = lambda x: fad.array([fad.stop_gradient(x[0]) * x[1], fad.floor(x[1]), fad.where(x[0] > 0.0, x[1], x[2]), 1.0])  # noqa: E731
+    assert fad.sparsity(f, np.ones(3)).to_dense().astype(int).tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert fad.sparsity(lambda x: 3.0, np.ones(2), hessian=True).nnz == 0
+    assert fad.sparsity(lambda x, y: x * y[1], 2.0, np.ones(2), argnums=(0, 1)).to_dense().tolist() == [
+        [True, False, True]
+    ]
+
+
+def test_large_sets_are_collected_from_below():
+    """More elements than are kept per row, through shared sums: the union, each element once."""
+    n = 200
+    x = np.arange(1.0, n + 1.0)
+
+    def f(x):
+        half, whole = x[: n // 2].sum(), x.sum()
+        return fad.array([half * whole, whole, half + x[-1], x[3]])
+
+    expected = np.zeros((4, n), bool)
+    expected[:2], expected[2, : n // 2], expected[2, -1], expected[3, 3] = True, True, True, True
+    np.testing.assert_array_equal(fad.sparsity(f, x).to_dense(), expected)
+
+
+# -------------------- colourings --------------------
+
+patterns = st.integers(1, 12).flatmap(
+    lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=1, max_size=12).map(np.array)
+)
+
+
+squares = st.integers(1, 9).flatmap(lambda n: st.lists(st.booleans(), min_size=n * n, max_size=n * n))
+
+
+def pattern_of(dense):
+    return Pattern(dense.shape, *(a.astype(t) for a, t in zip(csr(dense), (np.int64, np.int32))))
+
+
+def csr(dense):
+    matrix = scipy.sparse.csr_array(dense)
+    return matrix.indptr, matrix.indices
+
+
+@repeatable
+@given(dense=patterns)
+def test_columns_of_one_colour_share_no_row(dense):
+    pattern = pattern_of(dense)
+    data = np.arange(1.0, pattern.nnz + 1.0)
+    matrix = pattern.to_dense(data)
+    for coloring in (pattern.color_columns(), pattern.color_rows(), fewest(pattern, "auto")):
+        marks = dense if coloring.kind == "columns" else dense.T
+        for color in range(coloring.count):
+            assert (marks[:, coloring.colors == color].sum(axis=1) <= 1).all()
+        got = coloring.differentiate(lambda way: matrix @ way, lambda seed: matrix.T @ seed)
+        np.testing.assert_array_equal(got, data)
+    assert fewest(pattern, "auto").count == min(pattern.color_columns().count, pattern.color_rows().count)
+
+
+@repeatable
+@given(
+    dense=st.integers(1, 9).flatmap(lambda n: st.lists(st.booleans(), min_size=n * n, max_size=n * n)),
+    thin=st.booleans(),
+)
+def test_star_colouring(dense, thin):
+    """Neighbours differ, and no path of four vertices has two colours; the elements come back."""
+    n = int(len(dense) ** 0.5)
+    full = np.array(dense).reshape(n, n)
+    full = (full & full.T) | np.eye(n, dtype=bool) if thin else full | full.T
+    # A frame of unconnected vertices keeps the matrix sparse enough to be coloured at all.
+    size = 3 * n
+    matrix = np.eye(size, dtype=bool)
+    matrix[:n, :n] = full
+    pattern = pattern_of(matrix)
+    coloring = pattern.color_star()
+    colors = coloring.colors
+    edges = matrix & ~np.eye(size, dtype=bool)
+    assert (colors[np.nonzero(edges)[0]] != colors[np.nonzero(edges)[1]]).all()
+    for a, b, c, d in itertools.permutations(range(n), 4):
+        if edges[a, b] and edges[b, c] and edges[c, d]:
+            assert len({colors[a], colors[b], colors[c], colors[d]}) > 2
+    values = np.triu(np.arange(1.0, size * size + 1.0).reshape(size, size))
+    values = np.where(matrix, values + np.triu(values, 1).T, 0.0)
+    got = coloring.differentiate(lambda way: values @ way, None)
+    np.testing.assert_array_equal(pattern.to_dense(got), values)
+
+
+def test_numbers_of_colours():
+    """As many as the band is wide; two for an arrow-head, however large."""
+    for n in (100, 1000):
+        x = np.linspace(0.5, 1.5, n)
+        assert fad.sparsity(banded, x).color_columns().count == 3
+        assert fad.sparsity(arrow_head, x, hessian=True).color_star().count == 2
+    pattern = pattern_of(np.vstack([np.ones(30, bool), np.eye(30, dtype=bool)]))
+    assert (pattern.color_columns().count, pattern.color_rows().count) == (30, 2)
+
+
+# -------------------- compressed derivatives --------------------
+
+
+@pytest.mark.parametrize("mode", ["auto", "forward", "reverse"])
+def test_jacobians(mode):
+    x = np.linspace(0.5, 1.5, 90)
+    got = fad.jacobian(banded, mode=mode, sparse=True)(x)
+    assert isinstance(got, scipy.sparse.csr_array)
+    np.testing.assert_allclose(got.toarray(), banded_jacobian(x), rtol=1e-14)
+    np.testing.assert_array_equal(got.toarray(), fad.jacobian(banded, mode="forward")(x))
+    np.testing.assert_allclose(fad.jacobian(banded, mode=mode)(x), banded_jacobian(x), rtol=1e-14)
+    n = 40
+    u = np.linspace(0.5, 1.5, 2 * n)
+    got = fad.jacobian(lambda u: brusselator(u, n), mode=mode, sparse=True)(u)
+    np.testing.assert_allclose(got.toarray(), brusselator_jacobian(u, n), rtol=1e-14, atol=1e-14)
+
+
+def test_hessians():
+    x = np.linspace(0.5, 1.5, 90)
+    np.testing.assert_allclose(fad.hessian(arrow_head, sparse=True)(x).toarray(), arrow_head_hessian(x), rtol=1e-13)
+    rosenbrock = lambda x: (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()  # noqa: E731
+    got = fad.hessian(rosenbrock, sparse=True)(x)
+    assert got.nnz == 90 + 2 * 89
+    main = np.append(1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, 0.0) + np.append(0.0, np.full(89, 200.0))
+    expected = scipy.sparse.diags_array((-400.0 * x[:-1], main, -400.0 * x[:-1]), offsets=(-1, 0, 1)).toarray()
+    np.testing.assert_allclose(got.toarray(), expected, rtol=1e-13)
+
+
+def test_structures():
+    """One matrix over all elements, in the order of the leaves."""
+    f = lambda p: {"u": p["v"] * p["a"], "w": p["v"][0]}  # noqa: E731
+    got = fad.jacobian(f, sparse=True)({"a": 2.0, "v": np.array([3.0, 5.0])})
+    assert got.toarray().tolist() == [[3.0, 2.0, 0.0], [5.0, 0.0, 2.0], [0.0, 1.0, 0.0]]
+
+
+def test_programs():
+    x = np.linspace(0.5, 1.5, 30)
+    program = fad.record(banded, x)
+    np.testing.assert_allclose(program.jacobian(x + 0.5, sparse=True).toarray(), banded_jacobian(x + 0.5), rtol=1e-14)
+    program = fad.record(arrow_head, x)
+    for _ in range(2):
+        got = program.hessian(x + 0.5, sparse=True)
+        np.testing.assert_allclose(got.toarray(), arrow_head_hessian(x + 0.5), rtol=1e-13)
+    # A lookup may pick another element than the one recorded: the pattern has them all.
+    table = fad.record(lambda x, t: fad.take(t, x) * x, 0.0, np.array([2.0, 3.0, 5.0]))
+    got = table.jacobian(2.0, np.array([2.0, 3.0, 5.0]), argnums=(0, 1), sparse=True)
+    assert got.toarray().tolist() == [[5.0, 0.0, 0.0, 2.0]]
+    assert got.nnz == 4
+
+
+def test_objects_are_reusable():
+    x = np.linspace(0.5, 1.5, 20)
+    coloring = pickle.loads(pickle.dumps(fad.sparsity(banded, x).color_columns()))
+    np.testing.assert_allclose(fad.jacobian(banded, sparse=coloring)(x + 1.0).toarray(), banded_jacobian(x + 1.0))
+    star = fad.sparsity(arrow_head, x, hessian=True).color_star()
+    np.testing.assert_allclose(fad.hessian(arrow_head, sparse=star)(x + 1.0).toarray(), arrow_head_hessian(x + 1.0))
+    assert "3 colours" in repr(coloring)
+    with pytest.raises(ShapeError, match=r"\(28, 30\)"):
+        fad.jacobian(banded, sparse=coloring)(np.ones(30))
+
+
+@pytest.mark.parametrize(
+    ("f", "n", "mode", "expected"),
+    [
+        (banded, 90, "auto", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: compressed"),
+        (banded, 20, "auto", "forward 20 directions, reverse 18 seeds, compressed 3 directions; chosen: reverse"),
+        (banded, 90, "forward", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: forward"),
+        (arrow_head, 5, "auto", "forward 5 directions, reverse 1 seeds, compressed 1 seeds; chosen: reverse"),
+    ],
+)
+def test_explain(f, n, mode, expected, capsys):
+    x = np.linspace(0.5, 1.5, n)
+    got = fad.jacobian(f, mode=mode, explain=True)(x)
+    assert expected in capsys.readouterr().out
+    np.testing.assert_allclose(got, fad.jacobian(f, mode="reverse")(x), rtol=1e-14)
+
+
+def test_inside_another_transform():
+    x = np.ones(4)
+    for f in (fad.jacobian(banded, sparse=True), fad.hessian(arrow_head, sparse=True)):
+        with pytest.raises(NestingError, match="sparse"):
+            fad.grad(lambda x, f=f: f(x).sum())(x)
+
+
+def test_without_scipy(monkeypatch):
+    imported = builtins.__import__
+
+    def refusing(name, *args, **kwargs):
+        if name.startswith("scipy"):
+            raise ImportError(name)
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    for call in (
+        lambda: fad.jacobian(banded, sparse=True)(np.ones(4)),
+        lambda: fad.hessian(arrow_head, sparse=True)(np.ones(4)),
+        lambda: fad.record(banded, np.ones(4)).jacobian(np.ones(4), sparse=True),
+    ):
+        with pytest.raises(ImportError, match=r"fastad\[scipy\]"):
+            call()
+
+
+def test_cost_is_linear_in_the_non_zeros():
+    """A hundred thousand variables: patterns and colourings whose quadratic cost would not end."""
+    n = 100_000
+    x = np.linspace(0.5, 1.5, n)
+    assert fad.jacobian(banded, sparse=True)(x).nnz == 3 * (n - 2)
+    assert fad.hessian(arrow_head, sparse=True)(x).nnz == 3 * n - 2
