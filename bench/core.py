@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 # A tool's way of doing a problem: way(data, threads) prepares (converts, records, declares) and returns the call to be
 # timed. The call returns its answer as NumPy values, and only when it is there: asynchronous tools are waited for.
 Way = Callable[[Any, int], Callable[[], Any]]
+
+
+class Timed(NamedTuple):
+    """What a call gives that measures itself, in a process of its own."""
+
+    seconds: float
+    answer: Any
+    peak_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Problem:
     threads
         Numbers of threads to run at.
     self_timed
-        The call returns (seconds, answer), measured by itself in a fresh process.
+        The call returns `Timed`, measured by itself in a fresh process.
     """
 
     name: str

@@ -17,6 +17,7 @@ from typing import Any
 from bench.core import Problem, Row, Way
 
 SHORTEST_SAMPLE = 0.02  # seconds; shorter calls are repeated within a sample
+AGAIN_BELOW = 1.0  # seconds; shorter calls are warmed up by one more
 ROUNDS = {False: 15, True: 3}  # by --quick
 LONGEST_CASE = 120.0  # seconds; slow cases get fewer rounds, but at least 5
 
@@ -96,7 +97,10 @@ class Runner:
         start = perf_counter()
         answer = self.call()
         seconds = perf_counter() - start
-        return answer if self.self_timed else (seconds, answer)
+        if not self.self_timed:
+            return seconds, answer
+        self.row.peak_bytes = answer.peak_bytes
+        return answer.seconds, answer.answer
 
     def sample(self) -> None:
         """Time ``repeats`` calls, with the collector off, as timeit does."""
@@ -107,7 +111,7 @@ class Runner:
                 start = perf_counter()
                 for _ in range(self.repeats):
                     answer = self.call()
-                seconds = answer[0] if self.self_timed else (perf_counter() - start) / self.repeats
+                seconds = answer.seconds if self.self_timed else (perf_counter() - start) / self.repeats
             finally:
                 gc.enable()
         self.row.samples.append(seconds / self.items)
@@ -123,10 +127,12 @@ def start(problem: Problem, data: Any, row: Row, way: Way, fresh: bool) -> Runne
             first, answer = runner.once()
             if fresh:
                 row.prepare, row.first = prepare, first
-                row.peak_bytes = None if problem.self_timed else peak.bytes()
+                row.peak_bytes = row.peak_bytes if problem.self_timed else peak.bytes()
             row.failure = problem.check(data, answer)
             runner.warm, answer = runner.once()
             row.failure = row.failure or problem.check(data, answer)
+            if runner.warm < AGAIN_BELOW:  # a second call may still load what the first had no need of
+                runner.warm = min(runner.warm, runner.once()[0])
     except Exception as error:  # whatever a tool raises is its result; the others still get their turn
         row.failure = f"{type(error).__name__}: {error}".splitlines()[0]
         say(traceback.format_exc())

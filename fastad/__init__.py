@@ -2,16 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors
+from . import errors, inspect, nopython, smooth
+from .checking import check_gradient
+from .forward import derivative
 from .montecarlo.driver import monte_carlo
+from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import ActiveArray, array, stack, zeros
 from .record.condition import Condition, ConditionArray
+from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
+from .record.lines import debug
 from .record.lookup import interp, interp2, take
 from .record.tape import Tape
+from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .sparse import Coloring, Pattern
 from .taylor import taylor
 from .transforms import grad, hessian, hvp, jacobian, jvp, sparsity, value_and_grad, vjp
@@ -33,16 +39,23 @@ __all__ = sorted(
         "ConditionArray",
         "BatchResult",
         "Coloring",
+        "Dual",
         "MonteCarloResult",
         "Pattern",
         "Program",
         "Tape",
         "array",
+        "brownian_bridge",
+        "brownian_pca",
+        "check_gradient",
         "clip",
+        "debug",
+        "derivative",
         "errors",
         "grad",
         "hessian",
         "hvp",
+        "inspect",
         "interp",
         "interp2",
         "jacobian",
@@ -50,6 +63,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "smooth",
         "sparsity",
         "stack",
         "take",

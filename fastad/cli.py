@@ -1,50 +1,36 @@
-"""The command line: ``fastad warmup`` (or ``python -m fastad warmup``)."""
+"""The command line: ``fastad greeks``, ``fastad info``, ``fastad warmup`` (or ``python -m fastad ...``)."""
 
 from __future__ import annotations
 
 import argparse
-import time
+import sys
 from collections.abc import Sequence
-
-import numpy as np
 
 import fastad as fad
 
-
-def warmup() -> float:
-    """Compile and cache every kernel, by using each once; returns the seconds it took."""
-    started = time.perf_counter()
-
-    def f(x: np.ndarray) -> float:
-        return fad.exp(x[0]) * x[1] + x.sum() + (fad.where(x > 0.0, x, 1.0) * x).sum()
-
-    x = np.array([0.5, 2.0])
-    fad.grad(f)(x)
-    fad.exp(x)
-    fad.exp2(x)
-    fad.record(fad.exp2, 0.5).batch(x)
-    fad.interp(0.5, x, x)
-    for mode in ("forward", "reverse"):
-        fad.jacobian(lambda v: v * v[0], mode=mode)(x)
-    fad.hessian(lambda v: fad.jvp(f, (v,), (v,))[1])(x)
-    fad.taylor(f, x, x, 2)
-    fad.sparsity(f, x, hessian=True).color_star()
-    fad.sparsity(f, x).color_columns()
-    program = fad.record(f, x)
-    program.value_and_grad(x)
-    program.batch(np.ones((2, 2)), reduce="mean")
-    tape = fad.Tape()
-    tape.reverse(tape.input(1.0) * 2.0)
-    fad.monte_carlo(lambda p, z: p * fad.exp(z[0]), 1.0, normals=1, paths=64)
-    return time.perf_counter() - started
+from .commands.errors import CommandError
+from .commands.greeks import add_arguments, greeks
+from .commands.info import info
+from .commands.warmup import warmup
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="fastad", description="Derivatives of ordinary Python numerical code.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("warmup", help="compile all kernels now, into numba's cache")
     parser.add_argument("--version", action="version", version=f"fastad {fad.__version__}")
-    parser.parse_args(arguments)
-    print(f"fastad: all kernels compiled and cached, {warmup():.1f} s")
-    return 0
+    commands = parser.add_subparsers(dest="command", required=True)
+    add_arguments(commands.add_parser("greeks", help="price and sensitivities of a payoff in a Python file"))
+    commands.add_parser("info", help="versions, processor, what is installed")
+    commands.add_parser("warmup", help="compile all kernels now, into numba's cache")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "greeks":
+            return greeks(options)
+        if options.command == "info":
+            print(info())
+        else:
+            print(f"fastad: all kernels compiled and cached, {warmup():.1f} s")
+        return 0
+    except CommandError as error:
+        print(f"fastad {options.command}: {error}", file=sys.stderr)
+        return 2

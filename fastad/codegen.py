@@ -8,12 +8,16 @@ the package imports the very kernels that may be out of date.
 from __future__ import annotations
 
 import sys
+
+if not __package__:
+    __package__ = "fastad"
+    sys.path.pop(0)  # this folder, whose inspect would hide Python's
+
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-if not __package__:
-    __package__ = "fastad"
+if "fastad" not in sys.modules:
     bare = sys.modules["fastad"] = ModuleType("fastad")
     bare.__path__ = [str(Path(__file__).parent)]
 
@@ -44,7 +48,7 @@ from .vmath import {functions}
 
 _SCALAR_VALUE = '''
 
-@jit
+@jit_inlined
 def value(op, x, y, c):
     """Value of one row; ``c`` is the value of the row before it."""
 {branches}
@@ -53,7 +57,7 @@ def value(op, x, y, c):
 
 _SCALAR_PARTIALS = '''
 
-@jit
+@jit_inlined
 def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
 {branches}

@@ -35,5 +35,21 @@ class ProgramFormatError(FastadError, ValueError):
     """A file does not hold a program, or one that is damaged or too new."""
 
 
+class GradientError(FastadError, AssertionError):
+    """A derivative does not agree with the function; ``differences`` lists the wrong ones, the worst first."""
+
+    def __init__(self, message: str, differences: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
+class NonFiniteError(FastadError, FloatingPointError):
+    """Under ``fad.debug()``, a number is NaN or infinite; ``found`` says which."""
+
+    def __init__(self, message: str, found: object = None) -> None:
+        super().__init__(message)
+        self.found = found
+
+
 class StaticArgumentError(FastadError, ValueError):
     """A static argument differs from the recorded one and there is no function to record again."""

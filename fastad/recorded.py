@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from .ops import OPCODE
 from .packing import Packing, argument_numbers, pack
-from .record.active import Active
 from .record.array import ActiveArray, elementwise, operand
 from .record.context import Outputs, activate, call, outer_tape
 from .record.linear import Linearization, Numbers
@@ -160,9 +159,9 @@ class Nested(Recorded):
         leaves: list[Any] = []
         for i, j, shape in zip(self.inputs.ends, self.inputs.ends[1:], self.inputs.shapes):
             if shape:
-                leaves.append(ActiveArray(values[i:j].reshape(shape), self._rows[i:j].reshape(shape), self.tape))
+                leaves.append(self.tape._active_array(values[i:j].reshape(shape), self._rows[i:j].reshape(shape)))
             else:
-                leaves.append(Active._make(float(values[i]), int(self._rows[i]), self.tape))
+                leaves.append(self.tape._active(float(values[i]), int(self._rows[i])))
         return leaves
 
     def values(self, outputs: Outputs) -> Array:

@@ -104,7 +104,7 @@ _REBUILD: dict[str, Callable[[Spec, list[Any]], Any]] = {
 }
 
 
-def _open(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
+def open_node(node: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
     """Kind, child names and children of a container, or None for an end."""
     if isinstance(node, tuple):
         kind = "namedtuple" if hasattr(node, "_fields") else "tuple"
@@ -161,7 +161,7 @@ def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
         False to return the array itself where it is one already: scenarios may be gigabytes.
     """
     refuse_foreign(x, what)
-    array = np.asarray(x)
+    array = np.asarray(float(x) if type(x) is int else x)  # NumPy makes an object of an int beyond 64 bits
     if array.dtype.kind not in "fiub" and array.size:
         raise TypeError(f"{what}: expected real numbers, got {array.dtype} ({type(x).__name__})")
     return array.astype(np.float64, order="C", copy=copy)
@@ -196,7 +196,7 @@ def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], boo
         if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
             leaves.append(node)
             return Spec(_LEAF)
-        opened = _open(node)
+        opened = open_node(node)
         if opened is None:
             return Spec(_STATIC, static=node)
         kind, names, children = opened

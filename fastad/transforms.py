@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forward
 from .errors import NestingError, ShapeError
-from .packing import nest
-from .record.context import Outputs
+from .packing import argument_numbers, nest
+from .record.context import Outputs, is_jitted, refuse_dicts, refuse_nesting
 from .record.functions import value as frozen
 from .recorded import Argnums, Nested, Recorded, run
 from .sparse import Coloring, Pattern, explanation, fewest, scipy_sparse
@@ -114,7 +115,8 @@ def jacobian(
         The arguments to differentiate by.
     mode : {"auto", "forward", "reverse"}
         Sweep direction; auto takes the smaller number of directions or seeds, and where both are more than 64
-        tries whether fewer do for a compressed Jacobian.
+        tries whether fewer do for a compressed Jacobian. Forward through a jitted function runs it with duals, eight
+        directions at a time, and records nothing.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements, from as many sweeps
         as the pattern has colours. A colouring from an earlier `sparsity` is used as it is; its pattern must hold.
@@ -139,6 +141,11 @@ def jacobian(
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
+        if mode == "forward" and is_jitted(f) and not (sparse or explain):
+            refuse_nesting()
+            refuse_dicts(args)
+            positions = argument_numbers(argnums, len(args))
+            return forward.jacobian(f, args, kwargs, positions, isinstance(argnums, int))
         recorded = run(f, args, kwargs, argnums)
         outputs = Outputs(recorded.tape, recorded.result)
         if not isinstance(recorded, Nested) or sparse:

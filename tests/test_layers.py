@@ -11,14 +11,18 @@ ROOT = Path(__file__).resolve().parents[1] / "fastad"
 # Lower to higher; a module may import from its own layer and from lower ones.
 LAYERS = [
     {"ops", "errors"},
-    {"rules", "structure", "templates"},
+    {"rules", "structure", "templates", "notation"},
+    {"nonfinite"},
     {"kernels"},
     {"packing", "sparse"},
     {"record"},
-    {"program", "recorded"},
+    {"nopython"},
+    {"forward", "program", "recorded"},
     {"taylor", "transforms"},
-    {"montecarlo"},
+    {"montecarlo", "inspect", "checking"},
+    {"smooth"},
     {"__init__"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

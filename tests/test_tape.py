@@ -417,11 +417,6 @@ def test_a_cap_that_holds_nothing():
         fad.Tape(max_bytes=32)
 
 
-def test_lines_are_not_available_yet():
-    with pytest.raises(NotImplementedError, match="lines"):
-        fad.Tape(lines=True)
-
-
 # -------------------- reverse --------------------
 
 

@@ -1,9 +1,35 @@
 """All problems by name, in the order in which they run."""
 
 from bench.core import Problem
-from bench.problems import cold_start, down_and_out, normals, record_mul, rosenbrock, vmath_accuracy
+from bench.problems import (
+    cold_start,
+    down_and_out,
+    libor,
+    local_vol,
+    long_tape,
+    many_paths,
+    normals,
+    record_loop,
+    record_mul,
+    rosenbrock,
+    scaling,
+    vmath_accuracy,
+)
 
 PROBLEMS: dict[str, Problem] = {
     module.PROBLEM.name: module.PROBLEM
-    for module in (rosenbrock, record_mul, down_and_out, normals, cold_start, vmath_accuracy)
+    for module in (
+        rosenbrock,
+        record_mul,
+        record_loop,
+        long_tape,
+        down_and_out,
+        libor,
+        local_vol,
+        scaling,
+        many_paths,
+        normals,
+        cold_start,
+        vmath_accuracy,
+    )
 }

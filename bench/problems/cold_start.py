@@ -10,7 +10,7 @@ import tempfile
 
 import numpy as np
 
-from bench.core import Problem
+from bench.core import Problem, Timed
 from bench.problems.rosenbrock import check as check_gradient
 
 X = [-1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.5]
@@ -38,7 +38,7 @@ print(json.dumps(dict(imported=imported - start, answered=perf_counter() - impor
 
 
 def child(case, imports, answer):
-    """The call of one case: (seconds, answer) of a fresh process."""
+    """The call of one case, in a fresh process."""
     source = CHILD.format(imports=imports, answer=answer, x=X)
 
     def call():
@@ -49,7 +49,7 @@ def child(case, imports, answer):
             raise RuntimeError(done.stderr.strip().splitlines()[-1])
         result = json.loads(done.stdout.splitlines()[-1])
         seconds = result["imported" if case == "import" else "answered"]
-        return seconds, (result["value"], result["gradient"])
+        return Timed(seconds, (result["value"], result["gradient"]), None)
 
     return call
 

@@ -24,13 +24,13 @@ ORACLE = np.array([8.84112740893, 0.814009366, -0.395382505, 48.4265360, 3.77840
 def payoff(params, z, exp, tanh, maximum):
     """One path in plain Python; the functions are the tool's."""
     spot, strike, rate, maturity, sigma, barrier = params
-    dt = maturity / COLUMNS
+    dt = maturity / (len(z) + 1)
     drift = (rate - 0.5 * sigma * sigma) * dt
     vol = sigma * dt**0.5
     log_return = 0.0
     alive = 0.5 * (1.0 + tanh(SMOOTHING * (spot - barrier)))
     level = spot
-    for i in range(COLUMNS - 1):
+    for i in range(len(z)):
         log_return = log_return + (drift + vol * z[i])
         level = spot * exp(log_return)
         alive = alive * (0.5 * (1.0 + tanh(SMOOTHING * (level - barrier))))
@@ -40,9 +40,10 @@ def payoff(params, z, exp, tanh, maximum):
 def by_hand(params, z):
     """Payoff and its 6 derivatives for each path, derived by hand and vectorised over paths: (paths, 7)."""
     spot, strike, rate, maturity, sigma, barrier = params
-    time = np.arange(COLUMNS) * (maturity / COLUMNS)
-    brownian = np.zeros((len(z), COLUMNS))
-    np.cumsum(z * np.sqrt(maturity / COLUMNS), axis=1, out=brownian[:, 1:])
+    columns = z.shape[1] + 1
+    time = np.arange(columns) * (maturity / columns)
+    brownian = np.zeros((len(z), columns))
+    np.cumsum(z * np.sqrt(maturity / columns), axis=1, out=brownian[:, 1:])
     level = spot * np.exp((rate - 0.5 * sigma**2) * time + sigma * brownian)
     barrier_tanh = np.tanh(SMOOTHING * (level - barrier))
     alive = np.prod(0.5 * (1.0 + barrier_tanh), axis=1)
@@ -68,7 +69,7 @@ def by_hand(params, z):
 
 @dataclass
 class Data:
-    """The parameters in the order of PARAMS, and normals of shape (paths, 499)."""
+    """The parameters in the order of PARAMS, and normals of shape (paths, 499), or as many as there are steps."""
 
     params: np.ndarray
     z: np.ndarray
@@ -76,7 +77,8 @@ class Data:
     @cached_property
     def by_hand(self) -> np.ndarray:
         """Mean and standard error by hand: (2, 7)."""
-        blocks = np.split(self.z, range(1_000, len(self.z), 1_000))
+        paths = max(1, 500_000 // self.z.shape[1])  # of a block: 4 MB an array
+        blocks = np.split(self.z, range(paths, len(self.z), paths))
         samples = np.concatenate([by_hand(self.params, block) for block in blocks])
         return np.array([samples.mean(axis=0), samples.std(axis=0) / np.sqrt(len(samples))])
 
@@ -96,7 +98,7 @@ def check(data, answer):
     for name, x, want, se, true in zip(names, got, mean, stderr, ORACLE):
         if not abs(x - want) <= 1e-9 * abs(want):
             return f"{name} is {x!r}, by hand on the same normals {want!r}"
-        if not abs(x - true) <= 4.0 * se:
+        if data.z.shape[1] == COLUMNS - 1 and not abs(x - true) <= 4.0 * se:
             return f"{name} is {x!r}, more than 4 standard errors ({se:.2g}) from the oracle {true}"
     return ""
 

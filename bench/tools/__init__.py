@@ -1,4 +1,4 @@
-"""All tools by name: the module ``bench.tools.<name>``, and the package that it needs."""
+"""All tools by name: the module ``bench.tools.<name>``, and the package or program that it needs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from bench.core import Way
 
 TOOLS: dict[str, str] = {
     "fastad": "fastad",
+    "fastad_value": "fastad",
     "numba_value": "numba",
     "numpy": "numpy",
     "jax": "jax",
     "autograd": "autograd",
     "xad": "xad",
+    "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
 }
 
 
 def installed(tool: str) -> str | None:
     """Version of the package behind a tool, None where it is not installed."""
+    if tool == "codipack":
+        return import_module("bench.tools.codipack").found()
     try:
         return version(TOOLS[tool])
     except PackageNotFoundError:

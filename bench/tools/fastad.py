@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import getsource
 
 import numpy as np
@@ -9,6 +10,11 @@ from numba import njit
 
 import fastad as fad
 from bench.problems import cold_start as cold
+from bench.problems import libor as lmm
+from bench.problems import local_vol as dupire
+from bench.problems import long_tape as tapes
+from bench.problems import many_paths as million
+from bench.problems import record_loop as in_loop
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
@@ -35,7 +41,21 @@ def record_mul(data, threads):
     return call
 
 
-def down_and_out(data, threads):
+def record_loop(data, threads):
+    tape = fad.Tape()
+    x, y = tape.input(data.x), tape.input(data.y)
+    start = tape.mark()
+    compiled = njit(nogil=True)(in_loop.loop)
+
+    def call():
+        tape.rewind(start)
+        z = compiled(x, y, data.n)
+        return (z.value, *tape.reverse(z)) if data.reverse else (z.value,)
+
+    return call
+
+
+def down_and_out(data, threads, wrt=0):
     def f(params, z):
         return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
 
@@ -43,8 +63,32 @@ def down_and_out(data, threads):
     program = fad.record(f, params, data.z[0])
 
     def call():
-        r = program.batch(params, data.z, axes=(None, 0), wrt=0, reduce="mean", threads=threads)
-        return r.value, np.array(r.gradient)
+        r = program.batch(params, data.z, axes=(None, 0), wrt=wrt, reduce="mean", threads=threads)
+        return r.value, None if wrt is None else np.array(r.gradient)
+
+    return call
+
+
+def libor(data, threads, wrt=(0, 1)):
+    def f(rates, vols, z):
+        return lmm.payoff(rates, vols, z, fad.exp, fad.maximum)
+
+    program = fad.record(f, data.rates, data.vols, data.z[0])
+
+    def call():
+        r = program.batch(data.rates, data.vols, data.z, axes=(None, None, 0), wrt=wrt, reduce="mean", threads=threads)
+        return r.value, r.gradient
+
+    return call
+
+
+def local_vol(paths, threads, wrt=None):
+    params = {"spot": dupire.SPOT, "vols": dupire.surface()}
+
+    def call():
+        f = partial(dupire.payoff, tool=fad)
+        r = fad.monte_carlo(f, params, normals=dupire.STEPS, paths=paths, seed=1, wrt=wrt, threads=threads)
+        return r.value, None if r.gradient is None else (r.gradient["spot"], r.gradient["vols"])
 
     return call
 
@@ -97,6 +141,38 @@ def vmath_accuracy(data, threads):
     return lambda: {name: call()[: data.operands[name][0].size] for name, call in calls.items()}
 
 
+def long_tape(data, threads):
+    """Each kind of sweep over one long recording."""
+    if data.what in ("record", "reverse"):
+        tape = fad.Tape()
+        x, y = tape.input(data.x), tape.input(data.y)
+        start = tape.mark()
+
+        def record():
+            tape.rewind(start)
+            z = tapes.f(x, y, data.n)
+            len(tape.value)  # flushes what is staged
+            return (z.value,)
+
+        if data.what == "record":
+            return record
+        z = tapes.f(x, y, data.n)
+        return lambda: (z.value, *tape.reverse(z))
+    program = fad.record(lambda x, y: tapes.f(x, y, data.n), data.x, data.y)
+    if data.what == "call":
+        return lambda: (program(data.x, data.y),)
+
+    def value_and_grad():
+        value, gradient = program.value_and_grad(data.x, data.y, argnums=(0, 1))
+        return value, *gradient
+
+    return value_and_grad
+
+
+def many_paths(paths, threads):
+    return million.child(paths, threads)
+
+
 def cold_start(case, threads):
     return cold.child(case, "import fastad as fad", getsource(objective) + "answer = fad.value_and_grad(objective)")
 
@@ -104,7 +180,13 @@ def cold_start(case, threads):
 WAYS = {
     "rosenbrock": rosenbrock,
     "record_mul": record_mul,
+    "record_loop": record_loop,
+    "long_tape": long_tape,
     "down_and_out": down_and_out,
+    "scaling": down_and_out,
+    "libor": libor,
+    "local_vol": local_vol,
+    "many_paths": many_paths,
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from inspect import getsource
 
@@ -10,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bench.problems import cold_start as cold
-from bench.problems.down_and_out import COLUMNS, SMOOTHING
+from bench.problems import libor as lmm
+from bench.problems import local_vol as dupire
+from bench.problems.down_and_out import SMOOTHING
 from bench.problems.rosenbrock import objective_of_arrays
 
 jax.config.update("jax_enable_x64", True)
@@ -18,7 +21,10 @@ jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", os.cpu_count())
 jax.devices()  # starts the thread pool now: started under timing.on_cores(1), it would have one thread for good
 
-BLOCK = 256  # paths whose residuals fit in the cache: twice as fast as one vmap over all paths
+# Paths whose residuals fit in the cache, by measurement.
+BLOCK = 256  # twice as fast as one vmap over all paths
+LIBOR_BLOCK = 25
+LOCAL_VOL_BLOCK = 1_000
 
 
 def rosenbrock(x, threads):
@@ -34,7 +40,7 @@ def rosenbrock(x, threads):
 def down_and_out_path(params, z):
     """One path: lax.scan over the steps, as JAX's documentation asks of long loops."""
     spot, strike, rate, maturity, sigma, barrier = params
-    dt = maturity / COLUMNS
+    dt = maturity / (len(z) + 1)
     drift = (rate - 0.5 * sigma * sigma) * dt
     vol = sigma * jnp.sqrt(dt)
 
@@ -75,10 +81,103 @@ def down_and_out(data, threads):
     return call
 
 
+def libor_path(rates, vols, z):
+    """One path: a scan over the steps, each a cumulative sum over all rates; expired ones have no volatility."""
+    half = 0.5 * lmm.PERIOD
+
+    def step(carry, normal):
+        x, vol = carry
+        drift = math.sqrt(lmm.PERIOD) * normal + jnp.cumsum(lmm.PERIOD * vol * x / (1.0 + x))
+        x = x * jnp.exp(vol * (drift - half * vol))
+        return (x, jnp.concatenate([jnp.zeros(1), vol[:-1]])), None
+
+    start = lmm.PERIOD * rates, jnp.concatenate([jnp.zeros(1), vols[:-1]])
+    (x, _), _ = jax.lax.scan(step, start, z)
+    bonds = jnp.cumprod(1.0 / (1.0 + x[lmm.STEPS :]))
+    last = np.array(lmm.TENORS) - 1
+    bond, annuity = bonds[last], lmm.PERIOD * jnp.cumsum(bonds)[last]
+    worth = jnp.maximum(1.0 - bond[:, None] - np.array(lmm.STRIKES) * annuity[:, None], 0.0)
+    return lmm.NOTIONAL * worth.sum() / jnp.prod(1.0 + x[: lmm.STEPS])
+
+
+def libor(data, threads):
+    """Sums over blocks, so that a block has one gradient; blocks and devices as in ``down_and_out``."""
+    parts = [
+        [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, lmm.STEPS))]
+        for device, z in zip(jax.devices(), np.array_split(data.z, threads))
+    ]
+
+    def block(rates, vols, z):
+        return jax.vmap(libor_path, (None, None, 0))(rates, vols, z).sum()
+
+    @jax.jit
+    def f(rates, vols, blocks):
+        gradient = jax.value_and_grad(block, (0, 1))
+        return jax.tree.map(lambda a: a.sum(axis=0), jax.lax.map(lambda z: gradient(rates, vols, z), blocks))
+
+    def call():
+        return _mean([f(*part) for part in parts], len(data.z))
+
+    return call
+
+
+def _mean(started, paths):
+    """Wait for the sums of all devices; their total over the number of paths."""
+    sums = [jax.tree.map(np.asarray, part) for part in jax.block_until_ready(started)]
+    return jax.tree.map(lambda *parts: sum(parts) / paths, *sums)
+
+
+def local_vol_block(spot, vols, key):
+    """Sum over a block of paths, with normals of its own."""
+    dt = dupire.MATURITY / dupire.STEPS
+    column, weight = dupire.time_weights()
+
+    def step(carry, now):
+        log_spot, level, alive = carry
+        j, w, key = now
+        slice_ = vols[:, j] * (1.0 - w) + vols[:, j + 1] * w
+        sigma = jnp.interp(level, dupire.SPOTS, slice_)
+        z = jax.random.normal(key, level.shape)
+        log_spot = log_spot - 0.5 * dt * sigma * sigma + math.sqrt(dt) * sigma * z
+        level = jnp.exp(log_spot)
+        left = jnp.clip((dupire.BARRIER + dupire.EPS - level) / (2.0 * dupire.EPS), 0.0, 1.0)
+        return (log_spot, level, alive * left), None
+
+    start = jnp.full(LOCAL_VOL_BLOCK, jnp.log(spot)), jnp.full(LOCAL_VOL_BLOCK, spot), jnp.ones(LOCAL_VOL_BLOCK)
+    keys = jax.random.split(key, dupire.STEPS)
+    (_, level, alive), _ = jax.lax.scan(step, start, (column, weight, keys))
+    return (alive * jnp.maximum(level - dupire.STRIKE, 0.0)).sum()
+
+
+def local_vol(paths, threads):
+    blocks = paths // LOCAL_VOL_BLOCK
+    numbers = [jax.device_put(part, d) for d, part in zip(jax.devices(), np.array_split(np.arange(blocks), threads))]
+
+    @jax.jit
+    def f(vols, seed, numbers):
+        gradient = jax.value_and_grad(local_vol_block, (0, 1))
+        key = jax.random.key(seed)
+
+        def add(total, number):
+            return jax.tree.map(jnp.add, total, gradient(dupire.SPOT, vols, jax.random.fold_in(key, number))), None
+
+        nothing = jnp.zeros(()), (jnp.zeros(()), jnp.zeros_like(vols))
+        return jax.lax.scan(add, nothing, numbers)[0]
+
+    return lambda: _mean([f(dupire.surface(), 1, part) for part in numbers], blocks * LOCAL_VOL_BLOCK)
+
+
 def cold_start(case, threads):
     imports = "import jax\njax.config.update('jax_enable_x64', True)\njax.config.update('jax_platforms', 'cpu')"
     answer = getsource(objective_of_arrays) + "answer = jax.jit(jax.value_and_grad(objective_of_arrays))"
     return cold.child(case, imports, answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "cold_start": cold_start}
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": down_and_out,
+    "scaling": down_and_out,
+    "libor": libor,
+    "local_vol": local_vol,
+    "cold_start": cold_start,
+}

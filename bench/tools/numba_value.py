@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from math import exp, sqrt
+from math import exp, factorial, log, sqrt
 
 import numpy as np
 from numba import njit
 
-from bench.problems.down_and_out import COLUMNS, SMOOTHING
+from bench.problems import libor as lmm
+from bench.problems import local_vol as dupire
+from bench.problems.down_and_out import SMOOTHING
+
+LANES = 64  # paths side by side in a block: what a vector loop needs, and its rows stay in the first level of cache
+_RATES, _STEPS, _PERIOD, _STRIKES = lmm.RATES, lmm.STEPS, lmm.PERIOD, lmm.STRIKES
+_LAST_PERIODS = np.isin(np.arange(_STEPS, _RATES) - _STEPS + 1, lmm.TENORS)
+_TAYLOR = tuple(1.0 / factorial(i) for i in range(13))
+_TO_INTEGER = 1.5 * 2.0**52  # added to a double, it rounds that to an integer, which is then in the low bits
+
+
+@njit(nogil=True, error_model="numpy")
+def plain_exp(x):
+    """Exp of moderate numbers in plain arithmetic, which LLVM vectorises; numba calls libm for each ``math.exp``."""
+    shifted = x * 1.4426950408889634 + _TO_INTEGER
+    k = shifted - _TO_INTEGER
+    r = (x - k * 0.693147180369123816490) - k * 1.90821492927058770002e-10
+    y = _TAYLOR[12]
+    # fmt: off
+    y = y * r + _TAYLOR[11]; y = y * r + _TAYLOR[10]; y = y * r + _TAYLOR[9]; y = y * r + _TAYLOR[8]  # noqa: E702
+    y = y * r + _TAYLOR[7]; y = y * r + _TAYLOR[6]; y = y * r + _TAYLOR[5]; y = y * r + _TAYLOR[4]  # noqa: E702
+    y = y * r + _TAYLOR[3]; y = y * r + _TAYLOR[2]; y = y * r + 1.0; y = y * r + 1.0  # noqa: E702
+    # fmt: on
+    bits = np.int64(np.float64(shifted).view(np.int64))
+    return y * np.int64((bits + 1023) << 52).view(np.float64)
 
 
 @njit(nogil=True, error_model="numpy")
@@ -20,7 +44,8 @@ def sum_of_payoffs(params, z):
     no exp, which takes 7.6 ns per step instead of 15.3; the formula as it stands, with tanh, takes 11.0.
     """
     spot, strike, rate, maturity, sigma, barrier = params
-    dt = maturity / COLUMNS
+    columns = z.shape[1] + 1
+    dt = maturity / columns
     drift = (rate - 0.5 * sigma * sigma) * dt
     vol = sigma * sqrt(dt)
     safe = barrier + 19.0 / SMOOTHING
@@ -29,7 +54,7 @@ def sum_of_payoffs(params, z):
         log_return = 0.0
         level = spot
         dead = 1.0 + exp(-2.0 * SMOOTHING * (spot - barrier))
-        for i in range(COLUMNS - 1):
+        for i in range(columns - 1):
             log_return += drift + vol * z[path, i]
             level = spot * exp(log_return)
             if level < safe:
@@ -48,4 +73,107 @@ def down_and_out(data, threads):
     return call
 
 
-WAYS = {"down_and_out": down_and_out}
+# -------------------- LIBOR market model --------------------
+
+
+@njit(nogil=True, error_model="numpy")
+def _update(x, drift, vol):
+    """One rate of LANES paths over one step. A function of its own, so that LLVM knows what does not alias."""
+    c, half = _PERIOD * vol, 0.5 * _PERIOD * vol
+    for k in range(LANES):
+        old = x[k]
+        new_drift = drift[k] + c * old / (1.0 + old)
+        drift[k] = new_drift
+        x[k] = old * plain_exp(vol * (new_drift - half))
+
+
+@njit(nogil=True, error_model="numpy")
+def sum_of_swaptions(rates, vols, z):
+    """Blocks of LANES paths, rates in rows: 3.2 ns per update; path by path with ``math.exp`` 7.2."""
+    x, drift = np.empty((_RATES, LANES)), np.empty(LANES)
+    bond, annuity, value = np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    total = 0.0
+    for first in range(0, len(z), LANES):
+        count = min(LANES, len(z) - first)
+        for i in range(_RATES):
+            x[i] = _PERIOD * rates[i]
+        for n in range(_STEPS):
+            for k in range(LANES):
+                drift[k] = sqrt(_PERIOD) * z[first + min(k, count - 1), n]
+            for i in range(n + 1, _RATES):
+                _update(x[i], drift, vols[i - n - 1])
+        bond[:], annuity[:], value[:] = 1.0, 0.0, 0.0
+        for n in range(_STEPS, _RATES):
+            for k in range(LANES):
+                bond[k] /= 1.0 + x[n, k]
+                annuity[k] += _PERIOD * bond[k]
+            if _LAST_PERIODS[n - _STEPS]:
+                for strike in _STRIKES:
+                    for k in range(LANES):
+                        value[k] += lmm.NOTIONAL * max(1.0 - bond[k] - strike * annuity[k], 0.0)
+        for n in range(_STEPS):
+            for k in range(LANES):
+                value[k] /= 1.0 + x[n, k]
+        total += value[:count].sum()
+    return total
+
+
+def libor(data, threads):
+    parts, pool = np.array_split(data.z, threads), ThreadPoolExecutor(threads)
+
+    def call():
+        return sum(pool.map(lambda part: sum_of_swaptions(data.rates, data.vols, part), parts)) / len(data.z), None
+
+    return call
+
+
+# -------------------- local volatility --------------------
+
+
+@njit(nogil=True, error_model="numpy")
+def _weekly_step(vols, z, log_spot, spot, alive):
+    """One step of LANES paths; ``vols`` are those of the step, times the root of its length."""
+    for k in range(LANES):
+        at = min(max((spot[k] - dupire.SPOTS[0]) * 0.2, 0.0), 30.0)
+        cell = min(np.int32(at), np.int32(29))
+        sigma = vols[cell] + (vols[cell + 1] - vols[cell]) * (at - cell)
+        z[k] = log_spot[k] + sigma * (z[k] - 0.5 * sigma)
+    for k in range(LANES):  # a loop of its own: that of the look-up does not vectorise
+        log_spot[k] = z[k]
+        spot[k] = plain_exp(z[k])
+        alive[k] *= min(max((dupire.BARRIER + dupire.EPS - spot[k]) * 0.1, 0.0), 1.0)
+
+
+@njit(nogil=True, error_model="numpy")
+def sum_of_barriers(vols, generator, paths):
+    """Blocks of LANES paths: 12.5 ns per step, 6.7 of them for the normal; path by path 31."""
+    log_spot, spot, alive, z = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    total = 0.0
+    for first in range(0, paths, LANES):
+        log_spot[:], spot[:], alive[:] = log(dupire.SPOT), dupire.SPOT, 1.0
+        for j in range(dupire.STEPS):
+            for k in range(LANES):
+                z[k] = generator.standard_normal()
+            _weekly_step(vols[j], z, log_spot, spot, alive)
+        for k in range(min(LANES, paths - first)):
+            total += alive[k] * max(spot[k] - dupire.STRIKE, 0.0)
+    return total
+
+
+def local_vol(paths, threads):
+    column, w = dupire.time_weights()
+    vols = dupire.surface()[:, column] * (1.0 - w) + dupire.surface()[:, column + 1] * w
+    by_step = np.ascontiguousarray(vols.T * sqrt(dupire.MATURITY / dupire.STEPS))
+    # SFC64 is the fastest of NumPy's: 6.7 ns per normal here, PCG64 10.9.
+    generators = [np.random.Generator(np.random.SFC64(seed)) for seed in range(threads)]
+    counts = [paths // threads + (i < paths % threads) for i in range(threads)]
+    pool = ThreadPoolExecutor(threads)
+
+    def call():
+        sums = pool.map(lambda generator, count: sum_of_barriers(by_step, generator, count), generators, counts)
+        return sum(sums) / paths, None
+
+    return call
+
+
+WAYS = {"down_and_out": down_and_out, "scaling": down_and_out, "libor": libor, "local_vol": local_vol}

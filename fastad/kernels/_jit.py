@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,17 @@ from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
 
-def _digest_of_sources() -> str:
+def digest_of_sources(more: Iterable[Path] = ()) -> str:
+    """Return a digest of the kernels, the op table and further files: what compiled code may hold."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in [*sorted(folder.glob("*.py")), folder.parent / "ops.py", folder.parent / "templates.py"]:
+    table = [folder.parent / "ops.py", folder.parent / "templates.py"]
+    for source in [*sorted(folder.glob("*.py")), *table, *more]:
         digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
-_STAMP = _digest_of_sources()
+_STAMP = digest_of_sources()
 
 
 class _Announcer(event.Listener):

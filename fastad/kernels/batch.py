@@ -208,7 +208,7 @@ def _adjoints(
         q, q_from, q_step = _target(to_y[i], first[i] & FIRST_Y, adjoint, scratch_y, zeros)
         # fmt: off
         if special is not None and IS_SPECIAL[op[i]]:
-            if masked:
+            if masked is not None:
                 adjoint_row_special_masked(
                     op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
                 )
@@ -216,7 +216,7 @@ def _adjoints(
                 adjoint_row_special(
                     op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
                 )
-        elif masked:
+        elif masked is not None:
             adjoint_row_masked(
                 op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
             )
@@ -272,7 +272,7 @@ def _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked):
     sums[0] = 0.0
     for i in range(uniform_adjoint.shape[0]):
         sums[i + 1] = _lane_sum(uniform_adjoint[i])
-    if masked:
+    if masked is not None:
         reverse_masked(arg0, arg1, partial0, partial1, sums, arg0.size)
     else:
         reverse(arg0, arg1, partial0, partial1, sums, arg0.size)
@@ -298,8 +298,9 @@ def _collect_lane(targets, adjoint, lane, out):
 @announced(seconds=20)
 @jit
 def run_groups(
-    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, tables, special
-):
+    forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, tables,
+    special, masked,
+):  # fmt: skip
     """Replay a range of groups.
 
     Parameters
@@ -309,7 +310,8 @@ def run_groups(
     reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed)
         Rows of the reverse passes, output after output, and the adjoint slots that each starts from zero.
     outputs : (reference, seed, wrt)
-        Reference of each output, adjoint target of its seed, targets of the gradient (outputs, wrt).
+        Reference of each output; adjoint target of the seed of each differentiated one, and the targets of
+        its gradient (differentiated outputs, wrt).
     uniform_rows : (values, arg0, arg1, partial0, partial1)
         Uniform values, eight equal ones each; operands among the active uniform rows, and partials.
     gathered : (sources, strides, starts, slots)
@@ -322,21 +324,23 @@ def run_groups(
         Range of groups, number of scenarios of the whole run, and the uniform guard that all fail, or -1.
     scenarios : int64 array
         The scenarios of these groups, 64 after 64; empty for consecutive ones.
-    results : (first_position, values, gradient, failed, per_lane)
-        values (positions, outputs); gradient (positions or groups, outputs, wrt); failed (positions,) the
-        first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
+    results : (first_position, values, gradient, failed, has_nan, per_lane)
+        values (positions, outputs); gradient (positions or groups, differentiated outputs, wrt); failed (positions,)
+        the first guard that decides otherwise or -1. Such scenarios are left out of the gradient of their group.
+        has_nan (groups,): the gradient holds a NaN, and is to be made again with the masked kernel.
     tables : (starts, values, references, targets)
         Elements of lookup tables: values of passive grids, operand references, adjoint targets. The second
         operand of a LOCATE or TAKE row is its table.
-    special : None or True
-        Whether special functions occur. numba drops the branches of None, and compiles them for True only.
+    special, masked : None or True
+        Whether special functions occur; whether a product with an exactly zero factor is zero, also where the
+        other factor is not finite. numba drops the branches of None, and compiles them for True only.
     """
     op, out, a, b, c = forward
     reference, seed_target, wrt = outputs
     uniform = uniform_rows[0]
     first_group, stop_group, n, all_failed = groups
     workspace, adjoint, uniform_adjoint, sums, work, seed = buffers
-    first_position, values, gradient, failed, per_lane = results
+    first_position, values, gradient, failed, has_nan, per_lane = results
     addresses = (address(workspace), address(uniform), address(adjoint), address(uniform_adjoint), address(work))
     guard_failed = np.empty(GROUP, np.int32)
     listed = scenarios.size > 0
@@ -359,16 +363,14 @@ def run_groups(
                 values[base + position, k] = workspace[r, lane] if r >= 0 else uniform[~r, 0]
         if wrt.shape[1] == 0:
             continue
-        for k in range(reference.size):
-            for masked in (False, True):
-                _reverse_group(k, reverse_rows, seed_target[k], special, masked, tables, seed, buffers, addresses)
-                nan = False
-                if per_lane:
-                    for position in range(count):
-                        lane = lane_of(position, count, antithetic)
-                        nan = _collect_lane(wrt[k], adjoint, lane, gradient[base + position, k]) or nan
-                else:
-                    _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked)
-                    nan = _collect(wrt[k], adjoint, sums, gradient[group - first_position // GROUP, k])
-                if not nan:
-                    break
+        nan = False
+        for k in range(seed_target.size):
+            _reverse_group(k, reverse_rows, seed_target[k], special, masked, tables, seed, buffers, addresses)
+            if per_lane:
+                for position in range(count):
+                    lane = lane_of(position, count, antithetic)
+                    nan = _collect_lane(wrt[k], adjoint, lane, gradient[base + position, k]) or nan
+            else:
+                _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked)
+                nan = _collect(wrt[k], adjoint, sums, gradient[group - first_position // GROUP, k]) or nan
+        has_nan[group - first_position // GROUP] = nan

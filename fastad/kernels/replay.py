@@ -13,7 +13,7 @@ from .sweeps import masked_fma
 from .vmath import arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, digamma, erf, erfc, exp, exp2, expit, expm1, floordiv, hypot, lgamma, log, log10, log1p, log2, logaddexp, mod, norm_cdf, norm_pdf, norm_ppf, polygamma, pow, same, sin, sinh, tan, tanh
 
 
-@jit
+@jit_inlined
 def value(op, x, y, c):
     """Value of one row; ``c`` is the value of the row before it."""
     if op == 1:  # add
@@ -165,7 +165,7 @@ def value(op, x, y, c):
     return x
 
 
-@jit
+@jit_inlined
 def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
     if op == 1:  # add

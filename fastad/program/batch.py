@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from numpy.typing import NDArray
 from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
+from ..record.lines import debugging
 from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
+from .watch import require_output
 
 GROUP = kernels.GROUP
 _GUARD = OPCODE["guard"]
@@ -83,6 +86,8 @@ class Call:
         How to name a scenario in an error.
     on_divergence : {"rerecord", "raise", "ignore"}
         Whether to record again for branches that no variant takes, to raise, or to disregard guards.
+    outputs : ndarray, optional
+        Numbers of the outputs to differentiate; all by default.
     """
 
     n: int
@@ -95,15 +100,22 @@ class Call:
     inputs_of: Callable[[int], Vector]
     describe: Callable[[int], str]
     on_divergence: str = "rerecord"
+    outputs: NDArray[np.int64] | None = None
 
 
 @dataclass
 class Output:
-    """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1."""
+    """Values per scenario; gradients per scenario or per group; per scenario the guard it failed, or -1.
+
+    ``ended`` counts the scenarios that ended in each variant: whoever uses the numbers adds it to the trie.
+    ``unresolved`` has those that no variant takes where none may be recorded, for `check`.
+    """
 
     values: NDArray[np.float64]
     gradient: NDArray[np.float64]
     failed: NDArray[np.int32]
+    ended: Counter[Variant] = field(default_factory=Counter)
+    unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = field(default_factory=list)
 
 
 class Scratch:
@@ -153,18 +165,24 @@ class _Bound:
         """Replay groups of consecutive scenarios, or of those listed."""
         plan = self.plan
         positions = min(stop * GROUP, scenarios.size or self._n) - first * GROUP
-        n_outputs, n_wrt = plan.outputs[2].shape
         output = Output(
-            np.empty((positions, n_outputs)),
-            np.empty((positions if self.per_lane else stop - first, n_outputs, n_wrt)),
+            np.empty((positions, plan.outputs[0].size)),
+            np.empty((positions if self.per_lane else stop - first, *plan.outputs[2].shape)),
             np.empty(positions, np.int32),
         )
-        results = (first * GROUP, output.values, output.gradient, output.failed, self.per_lane)
-        kernels.run_groups(
-            self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-            scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
-            plan.special,
-        )  # fmt: skip
+        has_nan = np.zeros(stop - first, np.bool_)
+        results = (first * GROUP, output.values, output.gradient, output.failed, has_nan, self.per_lane)
+
+        def run(first: int, stop: int, masked: bool | None) -> None:
+            kernels.run_groups(
+                self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
+                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+                plan.special, masked,
+            )  # fmt: skip
+
+        run(first, stop, None)
+        for group in first + np.flatnonzero(has_nan):  # a NaN never disappears on its way: the others needed no mask
+            run(int(group), int(group) + 1, True)
         return output
 
 
@@ -181,7 +199,7 @@ class Runner:
         self._call = call
         self._bound: dict[Variant, _Bound] = {}
         self._lock = threading.Lock()
-        self._unresolved: list[tuple[Variant, Branch, NDArray[np.int64]]] = []
+        self._debugging = debugging()
         self.root = self._bind(trie.root, call.per_lane)
 
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
@@ -194,9 +212,11 @@ class Runner:
         """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""
         output = self.root.run(first, stop, _CONSECUTIVE, scratch)
         ended_at_root = int((output.failed < 0).sum())
-        self._trie.count(self._trie.root, ended_at_root)
+        output.ended[self._trie.root] = ended_at_root
         if ended_at_root < output.failed.size:
             self._resolve(output, first * GROUP, scratch)
+        if self._debugging:
+            require_output(self._trie, self._call, output, first * GROUP, GROUP)
         return output
 
     def _resolve(self, output: Output, first: int, scratch: Scratch) -> None:
@@ -208,7 +228,7 @@ class Runner:
             output.values[at] = values
             positions.append(at)
             gradients.append(gradient)
-            self._trie.count(variant, at.size)
+            output.ended[variant] += at.size
 
         work = [(self._trie.root, np.arange(output.failed.size), output.failed)]
         while work:
@@ -216,10 +236,10 @@ class Runner:
             for branch, here in self._branches(variant.recording, tried, failed, first):
                 child, fresh = self._child(variant, branch, first + int(here[0]))
                 if child is None:
-                    self._unresolved.append((variant, branch, first + here))
+                    output.unresolved.append((variant, branch, first + here))
                     continue
                 if fresh:  # its recording already has the numbers of this scenario
-                    values, gradient = child.recording.recorded_outputs(self._call.wrt)
+                    values, gradient = child.recording.recorded_outputs(self._call.wrt, self._call.outputs)
                     add(child, here[:1], values[None], gradient[None])
                     here = here[1:]
                 if here.size:
@@ -262,14 +282,16 @@ class Runner:
             error.add_note(f"raised while recording {self._call.describe(scenario)}")
             raise
 
-    def check(self) -> None:
-        """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
-        if not self._unresolved:
-            return
-        variant, branch = min(((v, b) for v, b, _ in self._unresolved), key=lambda item: (item[0].path(), item[1]))
-        scenarios = [s for v, b, s in self._unresolved if (v, b) == (variant, branch)]
-        recording = variant.recording
-        raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
+
+def check(outputs: Iterable[Output]) -> None:
+    """Raise DivergenceError for the first branch that no variant takes and none may be recorded for."""
+    unresolved = [item for output in outputs for item in output.unresolved]
+    if not unresolved:
+        return
+    variant, branch = min(((v, b) for v, b, _ in unresolved), key=lambda item: (item[0].path(), item[1]))
+    scenarios = [s for v, b, s in unresolved if (v, b) == (variant, branch)]
+    recording = variant.recording
+    raise recording.divergence(int(recording.guard_rows[branch.guard]), np.sort(np.concatenate(scenarios)))
 
 
 def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -281,10 +303,15 @@ def aligned(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def checked_threads(threads: int | None) -> int:
-    """Return the number of threads asked for, by default the cores that this process may use."""
+    """Return the number of threads asked for, by default the cores that this process may use.
+
+    One under ``fad.debug()``: the first scenario found is then the first there is.
+    """
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: expected at least 1")
+    if debugging():
+        return 1
     if threads is not None:
-        if threads < 1:
-            raise ValueError(f"threads={threads}: expected at least 1")
         return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -295,7 +322,7 @@ def ranges(n_groups: int, size: int) -> list[tuple[int, int]]:
 
 
 def run_in_order(
-    runner: Runner, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
+    runner: Any, pieces: Iterable[tuple[int, int]], threads: int, consume: Callable[[int, Output], None]
 ) -> None:
     """Run ranges of groups on threads and consume their results in order, a few ranges ahead at most."""
     pieces = list(pieces)

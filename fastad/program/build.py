@@ -15,9 +15,17 @@ from .slots import share_adjoints, share_values
 PASSES = (share_values, share_adjoints)
 
 
-def build(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
-    """Make the plan for these varying and differentiated inputs (a flag per input element)."""
-    plan = draft(recording, varying_inputs, wrt)
+def build(
+    recording: Recording,
+    varying_inputs: NDArray[np.bool_],
+    wrt: NDArray[np.bool_],
+    outputs: NDArray[np.int64] | None = None,
+) -> Plan:
+    """Make the plan for these varying and differentiated inputs (a flag per input element).
+
+    ``outputs`` are the numbers of those that are differentiated; all by default.
+    """
+    plan = draft(recording, varying_inputs, wrt, outputs)
     for improve in PASSES:
         plan = improve(plan)
     return plan

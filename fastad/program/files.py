@@ -75,7 +75,7 @@ def to_bytes(tries: list[Trie], ops: int = len(OPS)) -> bytes:
             branch = None if variant.branch is None else list(variant.branch)
             entries.append({"parent": parent, "branch": branch, "scenarios": variant.scenarios, "sites": sites})
         root = trie.root.recording
-        packings = {"inputs": _packing_to_json(root.inputs), "outputs": _packing_to_json(root.outputs)}
+        packings = {"inputs": packing_to_json(root.inputs), "outputs": packing_to_json(root.outputs)}
         header["tries"].append({**packings, "variants": entries})
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     arrays["digest"] = _digest(arrays)
@@ -94,7 +94,8 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _packing_to_json(packing: Packing) -> dict[str, Any]:
+def packing_to_json(packing: Packing) -> dict[str, Any]:
+    """Return a layout as JSON can hold it; `packing_from_json` reads it."""
     return {"spec": _spec_to_json(packing.spec), "shapes": [list(shape) for shape in packing.shapes]}
 
 
@@ -156,7 +157,7 @@ def _trie(
     to_args: Callable[[Any], Any],
     max_variants: int,
 ) -> Trie:
-    inputs, outputs = (_packing_from_json(entry[name]) for name in ("inputs", "outputs"))
+    inputs, outputs = (packing_from_json(entry[name]) for name in ("inputs", "outputs"))
     variants: list[Variant] = []
     for i, item in enumerate(entry["variants"]):
         columns = {name: _column(file, f"{t}.{i}.{name}", dtype) for name, dtype in _COLUMNS.items()}
@@ -233,7 +234,8 @@ def _check_tables(c: dict[str, NDArray[Any]]) -> None:
             _check(knots.size >= 2 and (rows[elements] < 0).all() and (np.diff(knots) > 0.0).all(), "a grid")
 
 
-def _packing_from_json(entry: Any) -> Packing:
+def packing_from_json(entry: Any) -> Packing:
+    """Return the layout that `packing_to_json` wrote; raise ProgramFormatError for anything else."""
     spec = _spec_from_json(entry["spec"])
     shapes = [tuple(int(n) for n in shape) for shape in entry["shapes"]]
     _check(len(shapes) == spec.n_leaves and all(n >= 0 for shape in shapes for n in shape), "shapes that do not fit")

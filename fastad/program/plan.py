@@ -53,8 +53,16 @@ class _Stream(NamedTuple):
     zeroed: Index
 
 
-def draft(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
-    """Make the plan for these varying and differentiated inputs (a flag per input element)."""
+def draft(
+    recording: Recording,
+    varying_inputs: NDArray[np.bool_],
+    wrt: NDArray[np.bool_],
+    outputs: NDArray[np.int64] | None = None,
+) -> Plan:
+    """Make the plan for these varying and differentiated inputs (a flag per input element).
+
+    ``outputs`` are the numbers of those that are differentiated; all by default.
+    """
     r = recording
     n_rows, n_inputs = r.opcode.size, r.n_inputs
     needed = np.zeros(n_rows, np.bool_)
@@ -88,7 +96,8 @@ def draft(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
     nothing = np.empty(0, np.int32)
     streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
     seeds, targets = [], []
-    for output in r.output_rows:
+    differentiated = r.output_rows if outputs is None else r.output_rows[outputs]
+    for output in differentiated:
         stream, reached = _reverse_stream(r, output, active, varying, adjoint_slot, active_uniform_slot)
         streams.append(stream)
         seeds.append(_target(output, active, varying, adjoint_slot, active_uniform_slot))
@@ -119,7 +128,7 @@ def draft(recording: Recording, varying_inputs: NDArray[np.bool_], wrt: NDArray[
         outputs=(
             uniform_values,
             np.array(seeds, np.int32),
-            np.array(targets, np.int32).reshape(r.output_rows.size, int(wrt.sum())),
+            np.array(targets, np.int32).reshape(differentiated.size, int(wrt.sum())),
         ),
         input_slots=slot[:n_inputs],
         uniform_rows=np.flatnonzero(uniform_slot >= 0).astype(np.int32),
@@ -157,7 +166,8 @@ def _references(
     in_table = r.table_rows < 0
     numbers = np.concatenate([r.partial0[passive[0]], r.partial1[passive[1]], r.table_values[in_table]])
     distinct, which = np.unique(numbers.view(np.int64), return_inverse=True)  # by bits: -0.0 is not 0.0
-    reference = np.where(slot >= 0, slot, ~uniform_slot).astype(np.int32)
+    # A row that nothing needs, an element of a table that nothing needs, refers to no slot.
+    reference = np.where(slot >= 0, slot, ~np.maximum(uniform_slot, 0)).astype(np.int32)
     conditions = np.flatnonzero(r.opcode == _COND)
     reference[conditions] = reference[r.arg0[conditions]]  # a COND row repeats its condition: no copy
     operands = []

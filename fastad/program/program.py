@@ -14,18 +14,21 @@ from numpy.typing import NDArray
 from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..record.lines import debugging
 from ..sparse import Coloring, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
-from . import second
-from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, checked_threads, ranges, run_in_order
+from . import second, watch
+from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
 from .files import from_bytes, to_bytes
 from .plan import Plan
+from .quick import Quick
 from .recording import Point, Recording
 from .variants import Branch, Trie, VariantInfo, variant_table
 
 Argnums = int | Sequence[int]
 _MOST_GROUPS = 256  # per task: enough scenarios for those that branch away alike to fill groups of their own
+_PLANS_BESIDES = 64  # plans kept besides two for each variant: other arguments to vary or to differentiate by
 _MODES = ("rerecord", "raise", "ignore")
 
 
@@ -98,6 +101,7 @@ class Program:
         self._gradients: dict[tuple[int, bytes], Recording] = {}
         self._colorings: dict[tuple[int, bytes], Coloring] = {}
         self._like: Packing | None = None
+        self._quick: Quick | None = None  # for the arguments of the last call
 
     def __repr__(self) -> str:
         name = "without function" if self._f is None else getattr(self._f, "__name__", type(self._f).__name__)
@@ -169,7 +173,10 @@ class Program:
                 )
             self._tries[key] = Trie.record(self._f, packing, _as_they_are, self._max_variants, vector)
             self._like = self._like or packing
-        return self._tries[key]
+        trie = self._tries[key]
+        if self._quick is None or self._quick.trie is not trie:
+            self._quick = Quick(trie, packing, self._like or packing)
+        return trie
 
     def _argument(self, recording: Recording, argnums: Argnums) -> tuple[Packing, NDArray[np.int64]]:
         """Layout of the arguments to differentiate by, and which inputs they are."""
@@ -204,6 +211,7 @@ class Program:
             point = recording.evaluate(vector)
             if point.failed < 0 or self._on_divergence == "ignore":
                 trie.count(variant, 1)
+                watch.require_values(recording, point)
                 return recording, point
             guard = int(np.searchsorted(recording.guard_rows, point.failed))
             branch = Branch(guard, recording.frozen_at(guard, point.values) if recording.freezes(guard) else 0)
@@ -213,19 +221,41 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
+        quick = None if debugging() else self._quick  # which looks at no row
+        if quick is not None and (value := quick.value(args)) is not None:
+            return value
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
 
-    def value_and_grad(self, *args: Any, argnums: Argnums = 0) -> tuple[Any, Any]:
-        """Value and gradient at these arguments, for a function that returns one number."""
+    def value_and_grad(self, *args: Any, argnums: Argnums = 0, out: Vector | None = None) -> tuple[float, Any]:
+        """Value and gradient at these arguments, for a function that returns one number.
+
+        Parameters
+        ----------
+        *args
+            Arguments.
+        argnums : int or sequence of int
+            Arguments to differentiate by.
+        out : ndarray, optional
+            Where the gradient by one array goes, which is then returned: for loops that allocate nothing. Unchanged if
+            an error is raised.
+
+        Raises
+        ------
+        ShapeError
+            The result is not one number, or ``out`` does not have the shape of the gradient.
+        """
+        quick = None if debugging() else self._quick
+        if quick is not None and (answer := quick.value_and_grad(args, argnums, out)) is not None:
+            return answer
         value, jacobian = self._value_and_jacobian(args, argnums)
         if not isinstance(value, float):
             raise ShapeError("a gradient needs a program that returns one number; use program.jacobian")
-        return value, jacobian
+        return value, jacobian if out is None else _written(jacobian, out)
 
-    def grad(self, *args: Any, argnums: Argnums = 0) -> Any:
-        """Gradient at these arguments."""
-        return self.value_and_grad(*args, argnums=argnums)[1]
+    def grad(self, *args: Any, argnums: Argnums = 0, out: Vector | None = None) -> Any:
+        """Gradient at these arguments; see `value_and_grad`."""
+        return self.value_and_grad(*args, argnums=argnums, out=out)[1]
 
     def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
         """Jacobian at these arguments: the result's structure with the argument's at each leaf.
@@ -243,8 +273,10 @@ class Program:
     def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
         recording, point = self._at(args)
         inputs, elements = self._argument(recording, argnums)
+        if self._quick is not None:
+            self._quick.learn(recording, argnums, inputs, elements)
         seeds = np.eye(recording.output_rows.size)
-        adjoints = recording.adjoints(point, seeds)[elements].T
+        adjoints = watch.adjoints(recording, point, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(point.values))
         return value, nest(recording.outputs, inputs, adjoints)
 
@@ -252,14 +284,14 @@ class Program:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
         recording, point = self._at(tuple(args))
         vector = recording.outputs.matches(seeds)
-        adjoints = recording.adjoints(point, vector[:, None])[:, 0]
+        adjoints = watch.adjoints(recording, point, vector[:, None])[:, 0]
         return recording.outputs.unpack(recording.output_values(point.values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = recording.tangents(point, direction[:, None])[:, 0]
+        y_dot = watch.tangents(recording, point, direction)
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
@@ -347,7 +379,7 @@ class Program:
         recording = trie.root.recording
         inputs, elements = self._argument(recording, () if wrt is None else wrt)
         call = self._call(bound, packing, vector, elements, reduce is None)
-        values, gradient = _run(Runner(trie, call), call, checked_threads(threads))
+        values, gradient = _run(trie, call, checked_threads(threads))
         gradient = gradient[..., np.searchsorted(call.wrt, elements)]  # the plan lists inputs in row order
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
@@ -382,9 +414,22 @@ class Program:
 
     def _plan(self, recording: Recording, varying: NDArray[np.bool_], wrt: NDArray[np.bool_]) -> Plan:
         key = (id(recording), varying.tobytes(), wrt.tobytes())
-        if key not in self._plans:
-            self._plans[key] = build(recording, varying, wrt)
-        return self._plans[key]
+        plan = self._plans.pop(key, None)
+        if plan is None:
+            plan = build(recording, varying, wrt)
+        self._plans[key] = plan  # last, so that the one least recently used comes first
+        while len(self._plans) > 2 * self._max_variants + _PLANS_BESIDES:
+            self._plans.pop(next(iter(self._plans)), None)
+        return plan
+
+
+def _written(gradient: Any, out: Any) -> Any:
+    """Return ``out`` with the gradient in it."""
+    if not isinstance(gradient, np.ndarray) or not isinstance(out, np.ndarray) or out.shape != gradient.shape:
+        shape = gradient.shape if isinstance(gradient, np.ndarray) else type(gradient).__name__
+        raise ShapeError(f"out={out!r}: expected an array of the gradient's shape, {shape}")
+    np.copyto(out, gradient, casting="no")
+    return out
 
 
 def _restore(data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str) -> Program:
@@ -488,13 +533,15 @@ def _item(x: Any) -> Any:
     return float(x) if np.ndim(x) == 0 else x
 
 
-def _run(runner: Runner, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _run(trie: Trie, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Run all groups; values per scenario, gradients per scenario or per group."""
-    n_groups = -(-call.n // GROUP)
+    n_groups, runner = -(-call.n // GROUP), Runner(trie, call)
     outputs: list[Output] = []
     size = max(1, min(_MOST_GROUPS, -(-n_groups // (4 * threads))))
     run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
-    runner.check()
+    for output in outputs:
+        trie.count_all(output.ended)
+    check(outputs)
     return np.concatenate([o.values for o in outputs]), np.concatenate([o.gradient for o in outputs])
 
 

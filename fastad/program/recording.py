@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from ..errors import DivergenceError
 from ..kernels import rows as kernels
+from ..notation import Rows
 from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record import sweep
 from ..record.context import Outputs, activate, call, refuse_nesting
+from ..record.header import NativeSite
+from ..record.lines import Place, debugging, position
 from ..record.tape import Tape
 
 _SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
@@ -88,9 +91,12 @@ class Recording:
         self.output_constants = columns["output_constants"]
         self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
         self.sites = sites
+        self.places: list[Place | None] = [None] * self.opcode.size
+        for row, site in zip(self.guard_rows, sites):
+            self.places[row] = Place(site.file, site.line)
         self._all_rows = np.arange(self.opcode.size, dtype=np.int32)
-        self._used = np.full(self.opcode.size, -1, np.int32)
-        self._used[self.table_users] = self.table_used
+        self.table_of_row = np.full(self.opcode.size, -1, np.int32)
+        self.table_of_row[self.table_users] = self.table_used
 
     @classmethod
     def record(cls, f: Callable[..., Any], inputs: Packing, vector: Vector, to_args: Callable[[Any], Any]) -> Recording:
@@ -103,9 +109,12 @@ class Recording:
         columns = {name: getattr(tape, name).copy() for name in COLUMNS} | tape._tables.columns()
         columns["output_rows"] = outputs.rows
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
-        places = (_place(code, at) for code, at in tape._guard_sites)
+        places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
         sites = [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
-        return cls(columns, inputs, outputs.packing, sites)
+        recording = cls(columns, inputs, outputs.packing, sites)
+        if debugging():
+            recording.places = tape._places()
+        return recording
 
     def __len__(self) -> int:
         return self.opcode.size
@@ -113,7 +122,7 @@ class Recording:
     @property
     def pass_tables(self) -> tuple[NDArray[np.int32], ...]:
         """Tables as the passes read them: starts, element rows, table of each row."""
-        return self.table_starts, self.table_rows, self._used
+        return self.table_starts, self.table_rows, self.table_of_row
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """Return the lookup tables as columns."""
@@ -127,10 +136,34 @@ class Recording:
         partial0, partial1 = np.zeros_like(values), np.zeros_like(values)
         columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
         chosen = self._all_rows if rows is None else rows
-        tables = (self.table_starts, self.table_rows, self.table_values, self._used)
+        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
         picked = self.arg1.copy() if self.table_users.size else self.arg1
         failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
         return Point(values, picked, partial0, partial1, failed)
+
+    def rows(self, point: Point, names: Sequence[str] = ()) -> Rows:
+        """Rows at a point, for a view or an error."""
+        partials = (point.partial0, point.partial1, point.values)
+        passive = (self.partial0, self.partial1)
+        columns = (self.opcode, self.arg0, point.arg1, *passive, *partials)
+        return Rows(*columns, names or self.inputs.names(), self.places)
+
+    def evaluate_forced(self, vector: Vector, row: int, force: Callable[[Recording, int, Vector], float]) -> Point:
+        """Evaluate one point where a row has another value, given the recording, the row and the values up to it."""
+        values = np.empty(self.opcode.size)
+        values[: self.n_inputs] = vector
+        partial0, partial1, picked = np.empty_like(values), np.empty_like(values), self.arg1.copy()
+        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
+        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
+        kernels.replay_point(*columns, self._all_rows[: row + 1], tables, values, partial0, partial1, picked)
+        values[row] = force(self, row, values)
+        after = self._all_rows[row + 1 :]
+        failed = kernels.replay_point(*columns, after, tables, values, partial0, partial1, picked)
+        return Point(values, picked, partial0, partial1, failed)
+
+    def slopes(self, point: Point, rows: NDArray[np.int32], seeds: Vector, inputs: NDArray[np.int64]) -> Vector:
+        """Derivatives of a combination of rows by the inputs listed."""
+        return sweep.adjoints((self.arg0, point.arg1, point.partial0, point.partial1), rows, seeds, inputs)
 
     def output_values(self, values: Vector) -> Vector:
         """Outputs among the values of all rows."""
@@ -166,9 +199,10 @@ class Recording:
         y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, directions)
         return y_dot
 
-    def recorded_outputs(self, wrt: NDArray[np.int64]) -> tuple[Vector, Vector]:
-        """Outputs where it was recorded, and their derivatives (outputs, wrt) by the inputs listed."""
-        gradient = self.adjoints(self.recorded(), np.eye(self.output_rows.size))[wrt].T
+    def recorded_outputs(self, wrt: NDArray[np.int64], outputs: NDArray[np.int64] | None) -> tuple[Vector, Vector]:
+        """Outputs where it was recorded, and derivatives of those listed (or all) by the inputs listed."""
+        seeds = np.eye(self.output_rows.size)
+        gradient = self.adjoints(self.recorded(), seeds if outputs is None else seeds[:, outputs])[wrt].T
         return self.output_values(self.value), gradient
 
     def divergence(self, row: int, scenarios: NDArray[np.int64] | None = None) -> DivergenceError:
@@ -194,10 +228,9 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
 @lru_cache(maxsize=4096)  # a payoff with a branch per step asks for the same place again and again
 def _place(code: CodeType, at: int) -> tuple[str, int, str]:
     """File, line and comparing builtin of an instruction; a call there means that a builtin compared."""
-    line, _, column, _ = list(code.co_positions())[at // 2] if at >= 0 else (None,) * 4
-    line = line or code.co_firstlineno
+    line, column = position(code, at)
     builtin = ""
     if at >= 0 and "CALL" in dis.opname[code.co_code[at]]:
-        called = linecache.getline(code.co_filename, line).encode()[column or 0 :]  # columns count bytes
+        called = linecache.getline(code.co_filename, line).encode()[column:]  # columns count bytes
         builtin = next((name for name in ("max", "min") if called.startswith(f"{name}(".encode())), "")
     return code.co_filename, line, builtin

@@ -58,7 +58,7 @@ def share_adjoints(plan: Plan) -> Plan:
     """Give the adjoint slots of each reverse pass out anew: from the first contribution to the row's own turn."""
     starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = plan.reverse
     references, seeds, gradient = plan.outputs
-    *table, elements = plan.tables
+    table_starts, table_values, table_slots, elements = plan.tables
     in_tables = np.unique(elements[elements > 0]) - 1  # the same slots in every pass, as the tables name them
     in_place = np.full(plan.n_adjoint_slots, -1, np.int32)
     in_place[in_tables] = np.arange(in_tables.size)
@@ -84,7 +84,7 @@ def share_adjoints(plan: Plan) -> Plan:
         plan,
         reverse=(starts, op, value, a, b, c, shared_bar, x, y, first, zero_starts, zeroed),
         outputs=(references, seeds, gradients.reshape(gradient.shape)),
-        tables=(*table, _moved(elements, in_place)),
+        tables=(table_starts, table_values, table_slots, _moved(elements, in_place)),
         n_adjoint_slots=n_slots,
     )
 

@@ -8,9 +8,10 @@ child for every other number.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -108,6 +109,18 @@ class Trie:
         """Record f at these inputs as the root."""
         return cls(f, inputs, to_args, max_variants, Variant(Recording.record(f, inputs, vector, to_args)))
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and first line of f."""
+        f = inspect.unwrap(self._f) if self._f is not None else None
+        code = getattr(getattr(f, "py_func", f), "__code__", None)  # a jitted function has its Python one
+        return ("<unknown>", 0) if code is None else (code.co_filename, code.co_firstlineno)
+
+    def record_again(self, vector: Vector) -> Recording:
+        """Run f once more at these inputs, for whoever watches; the recording does not join the variants."""
+        assert self._f is not None
+        return Recording.record(self._f, self._inputs, vector, self._to_args)
+
     def variants(self) -> list[Variant]:
         """All variants, each before those below it."""
         return list(self.root.walk())
@@ -142,6 +155,11 @@ class Trie:
         """Note that scenarios ended in a variant."""
         with self._lock:
             variant.scenarios += scenarios
+
+    def count_all(self, ended: Mapping[Variant, int]) -> None:
+        """Note for many variants that scenarios ended in them."""
+        for variant, scenarios in ended.items():
+            self.count(variant, scenarios)
 
     def _check_count(self) -> None:
         if self._count < self._max_variants:
@@ -186,7 +204,7 @@ def _check_purity(parent: Recording, child: Recording, guard: int) -> None:
         row = int(parent.arg0[row])  # the comparison with the frozen number, which is another one now
     if same:
         same = np.array_equal(parent.opcode[:row], child.opcode[:row]) and np.array_equal(
-            parent._used[:row], child._used[:row]
+            parent.table_of_row[:row], child.table_of_row[:row]
         )
     fixed = (parent.opcode[:row] != _TAKE)[parent.n_inputs :]  # a TAKE row picks another element each time
     for arg, passive in (("arg0", "partial0"), ("arg1", "partial1")):

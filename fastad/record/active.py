@@ -23,7 +23,7 @@ from .dispatch import array_function, array_ufunc, no_array
 from .operators import Operators
 from .storage import Storage
 
-_NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
+NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
 _MEAN = "; a mean of actives is sum(v) / len(v)"
 _NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
 _SAME = OPCODE["same"]
@@ -59,14 +59,6 @@ class Active(Operators):
     def __init__(self) -> None:
         raise TypeError("actives come from tape.input(...) or from a function being differentiated")
 
-    @classmethod
-    def _make(cls, value: float, index: int, tape: Storage) -> Active:
-        active = object.__new__(cls)
-        active._value = value
-        active._row = float(index)
-        active.tape = tape
-        return active
-
     @property
     def value(self) -> float:
         """The number; leaves an equality guard while recording for replay."""
@@ -81,7 +73,7 @@ class Active(Operators):
 
     def _freeze(self) -> None:
         """Guard that a replay sees this very number (NaN and the sign of zero included)."""
-        condition = Condition(self.tape, _SAME, self.index, -1, self._value, True)
+        condition = Condition(self.tape, _SAME, self._row, -1, self._value, True)
         self.tape._append_guard(condition._rows(), True, sys._getframe(1))
 
     def _rows(self) -> int:
@@ -94,20 +86,20 @@ class Active(Operators):
 
     def __float__(self) -> float:
         in_fmean = sys._getframe(1).f_globals.get("__name__") == "statistics"
-        raise TypeError(_NO_FLOAT + _MEAN if in_fmean else _NO_FLOAT)
+        raise TypeError(NO_FLOAT + _MEAN if in_fmean else NO_FLOAT)
 
     def __int__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __index__(self) -> int:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def __complex__(self) -> complex:
-        raise TypeError(_NO_FLOAT)
+        raise TypeError(NO_FLOAT)
 
     def as_integer_ratio(self) -> tuple[int, int]:
         """Refuse to be exact, which is what statistics.mean asks for."""
-        raise TypeError(_NO_FLOAT + _MEAN)
+        raise TypeError(NO_FLOAT + _MEAN)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise no_array(_NO_ARRAY)
@@ -172,7 +164,7 @@ def {name}(self, other):
             raise two_tapes(tape, other.tape)
         j = other._row
         if row >= tape._limit or not i < row > j:
-            tape._check(i, j)
+            row = tape._check(i, j)
         x = self._value
         y = other._value
         active._value = value = {value}
@@ -182,7 +174,7 @@ def {name}(self, other):
         if y is NotImplemented:
             return NotImplemented
         if row >= tape._limit or i >= row:
-            tape._check(i, -1.0)
+            row = tape._check(i, -1.0)
         x = self._value
         active._value = value = {value}
         tape._stage += ({code}, i, -1.0, y, value)
@@ -201,7 +193,7 @@ def {name}(self, other):
     if x is NotImplemented:
         return NotImplemented
     if row >= tape._limit or j >= row:
-        tape._check(j, -1.0)
+        row = tape._check(j, -1.0)
     y = self._value
     active = new(Active)
     active._value = value = {value}
@@ -218,7 +210,7 @@ def {name}(self):
     row = tape._next
     i = self._row
     if row >= tape._limit or i >= row:
-        tape._check(i, -1.0)
+        row = tape._check(i, -1.0)
     x = self._value
     active = new(Active)
     active._value = value = {value}
@@ -235,15 +227,16 @@ def {name}(self, other):
     if type(other) is Active:
         if other.tape is not tape:
             raise two_tapes(tape, other.tape)
-        return Condition(tape, {code}, self.index, other.index, 0.0, self._value {symbol} other._value)
+        return Condition(tape, {code}, self._row, other._row, 0.0, self._value {symbol} other._value)
     y = other if type(other) is float else passive_float(other)
     if y is NotImplemented:
         return NotImplemented
-    return Condition(tape, {code}, self.index, -1, y, self._value {symbol} y)
+    return Condition(tape, {code}, self._row, -1, y, self._value {symbol} y)
 """
 
 _SYMBOLS = {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!="}
 _NAMESPACE = {
+    "__name__": __name__,  # by which lines.py knows fastad's own frames
     "Active": Active,
     "Condition": Condition,
     "new": object.__new__,
@@ -297,7 +290,7 @@ for _op in OPS:
 # -------------------- special cases --------------------
 # x ** n is made of products for small whole n: exact to a few roundings, and several times cheaper than pow in a
 # replay. Binary powering: 3 rows for x ** 8.
-_LARGEST_PRODUCT = 32
+LARGEST_PRODUCT = 32
 
 
 def whole_power(x: Any, n: int, square: Any) -> Any:
@@ -316,7 +309,7 @@ def is_whole(exponent: Any) -> bool:
     """Whether an exponent makes products: a whole number of any type, or a 0-d array of one."""
     if type(exponent) not in (int, float):
         exponent = NotImplemented if type(exponent) is Active else passive_float(exponent)
-    return exponent is not NotImplemented and 0 < abs(exponent) <= _LARGEST_PRODUCT and exponent == int(exponent)
+    return exponent is not NotImplemented and 0 < abs(exponent) <= LARGEST_PRODUCT and exponent == int(exponent)
 
 
 def _pow(self: Active, exponent: Any, modulo: Any = None) -> Any:

@@ -105,6 +105,10 @@ class ActiveArray(Operators):
     def _rows(self) -> NDArray[np.int32]:
         return self._index
 
+    @property
+    def _last_row(self) -> int:
+        return int(self._index.max(initial=-1))
+
     def _plain(self) -> NDArray[np.float64]:
         return self._value.copy()
 
@@ -117,7 +121,7 @@ class ActiveArray(Operators):
         return map(self._element, self._value.tolist(), self._index.tolist())
 
     def _element(self, value: float, row: int) -> Any:
-        return Active._make(value, row, self.tape) if row >= 0 else value
+        return self.tape._active(value, row) if row >= 0 else value
 
     def __getitem__(self, key: Any) -> Any:
         key = _passive_key(key)

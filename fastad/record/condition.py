@@ -67,7 +67,7 @@ class Condition(_NoNumber):
 
     __slots__ = ("_arg0", "_arg1", "_code", "_epoch", "_passive", "_row", "outcome", "tape")
 
-    def __init__(self, tape: Storage, code: int, arg0: int, arg1: int, passive: float, outcome: bool) -> None:
+    def __init__(self, tape: Storage, code: int, arg0: float, arg1: float, passive: float, outcome: bool) -> None:
         self.tape = tape
         self.outcome = outcome
         self._code = code

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 
 from ..errors import NestingError, TapeError
 from ..packing import Packing
@@ -17,6 +19,11 @@ from .condition import refuse_condition
 from .tape import Tape
 
 _current: ContextVar[Tape | None] = ContextVar("fastad_recording", default=None)
+
+
+def current_tape() -> Tape | None:
+    """Return the tape that a transform records on in this context."""
+    return _current.get()
 
 
 def refuse_nesting() -> None:
@@ -63,6 +70,24 @@ def activate(tape: Tape, packing: Packing, vector: Any) -> Any:
     return packing.spec.unflatten(leaves)
 
 
+def is_jitted(function: Any) -> bool:
+    """Whether a function is compiled by numba."""
+    return isinstance(function, Dispatcher)
+
+
+def refuse_dicts(args: Any) -> None:
+    """Raise TypeError for what a jitted function cannot take, before numba does at greater length."""
+    for arg in args:
+        if isinstance(arg, dict) or (dataclasses.is_dataclass(arg) and not isinstance(arg, type)):
+            kind = "dict" if isinstance(arg, dict) else f"dataclass ({type(arg).__name__})"
+            raise TypeError(
+                f"a jitted function cannot take a {kind}: pass numbers, arrays, a tuple or a namedtuple, "
+                "or leave the outer function to Python"
+            )
+        if isinstance(arg, tuple | list):
+            refuse_dicts(arg)
+
+
 class Outputs:
     """Leaves of a recorded function's result: rows where active, numbers where not."""
 
@@ -99,5 +124,7 @@ def _reject_static(spec: Spec) -> None:
 
 def call(tape: Tape, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run a function whose actives are on the tape."""
+    if is_jitted(function):
+        refuse_dicts(args)
     with recording(tape):
         return function(*args, **kwargs)

@@ -11,11 +11,13 @@ import numpy as np
 from ..errors import TapeError
 from ..kernels.rows import scalar_value
 from ..ops import BY_NAME, OPCODE, OPS, Op
-from ..structure import flatten, real_array
+from ..structure import flatten, is_result, real_array
+from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
 from .array import ActiveArray, Axis, common_tape, elementwise, operand
 from .condition import Condition, ConditionArray, refuse_condition
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
+from .dual import Dual
 from .storage import Storage
 
 _COND, _WHERE, _STOP = OPCODE["cond"], OPCODE["where"], OPCODE["stop_gradient"]
@@ -29,7 +31,7 @@ def _unary(op: Op) -> Callable[[Any], Any]:
             return record(x)
         if type(x) is float:
             return scalar_value(code, x, 0.0)
-        return elementwise(code, x)
+        return dual.apply(op, x) if type(x) is Dual else elementwise(code, x)
 
     return function
 
@@ -45,9 +47,19 @@ def _binary(op: Op) -> Callable[[Any, Any], Any]:
             result = reflected(y, x)
         elif type(x) is float and type(y) is float:
             return scalar_value(code, x, y)
+        elif type(x) is Dual or type(y) is Dual:
+            return _of_duals(op, x, y)
         return elementwise(code, x, y) if result is NotImplemented else result
 
     return function
+
+
+def _of_duals(op: Op, *operands: Any) -> Any:
+    numbers = [x if type(x) is Dual else passive_float(x) for x in operands]
+    for number, x in zip(numbers, operands):
+        if number is NotImplemented:
+            raise TypeError(f"{op.name} of a Dual and a {type(x).__name__}: a Dual goes with numbers and Duals")
+    return dual.apply(op, *numbers)
 
 
 def _document(function: Any, op: Op) -> Any:
@@ -70,7 +82,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 def _power(x: Any, y: Any) -> Any:
     if not is_whole(y):
         return _general_power(x, y)
-    if not isinstance(x, Active | ActiveArray):
+    if not isinstance(x, Active | ActiveArray | Dual):
         x = real_array(x, "pow")[()]
         x = float(x) if np.ndim(x) == 0 else x
     product = whole_power(x, abs(int(y)), FUNCTIONS["square"])
@@ -113,16 +125,16 @@ def _where_scalar(condition: Condition, a: Any, b: Any) -> Active:
         i = tape._append_staged(_STOP, -1, -1, x, x)
     tape._append_staged(_COND, row, -1, 0.0, float(condition.outcome))
     value = x if condition.outcome else y
-    return Active._make(value, tape._append_staged(_WHERE, i, j, y if j < 0 else x, value), tape)
+    return tape._active(value, tape._append_staged(_WHERE, i, j, y if j < 0 else x, value))
 
 
-def _scalar_operand(x: Any, tape: Storage) -> tuple[float, int]:
+def _scalar_operand(x: Any, tape: Storage) -> tuple[float, float]:
     if type(x) is not Active:
         return float(x), -1
     if x.tape is not tape:
         raise TapeError(f"condition and operands of two tapes: {tape!r} and {x.tape!r}")
-    tape._check_operands(x.index)
-    return x._value, x.index
+    tape._check_operands(x._row)
+    return x._value, x._row
 
 
 def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
@@ -145,12 +157,16 @@ def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
 
 def _where_static(condition: Any, a: Any, b: Any) -> Any:
     chosen = np.asarray(condition, dtype=bool)
-    if chosen.ndim == 0 and np.ndim(getattr(a, "_value", a)) == 0 and np.ndim(getattr(b, "_value", b)) == 0:
+    if chosen.ndim == 0 and _n_axes(a) == 0 and _n_axes(b) == 0:
         return a if chosen else b
     parts = [operand(a), operand(b)]
     tape = common_tape(parts)
     value: Any = np.where(chosen, parts[0][0], parts[1][0])
     return value if tape is None else ActiveArray(value, np.where(chosen, parts[0][1], parts[1][1]), tape)
+
+
+def _n_axes(x: Any) -> int:
+    return 0 if type(x) is Dual else np.ndim(getattr(x, "_value", x))
 
 
 def _np_clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
@@ -165,16 +181,18 @@ def clip(x: Any, lower: Any = None, upper: Any = None) -> Any:
 
 
 def value(x: Any) -> Any:
-    """Return floats and arrays under any structure of actives; passive structures come back unchanged.
+    """Return floats and arrays under any structure of actives and duals; passive structures come back unchanged.
 
     While recording for replay every number read leaves an equality guard, so that a frozen number can never
     be stale in a replay. Use `stop_gradient` to keep the number following the scenario.
     """
-    leaves, spec = flatten(x)
+    leaves, spec = flatten(x, lambda leaf: isinstance(leaf, Dual) or is_result(leaf))
     return spec.unflatten([np.array(leaf.value) if isinstance(leaf, ActiveArray) else _frozen(leaf) for leaf in leaves])
 
 
 def _frozen(leaf: Any) -> Any:
+    if isinstance(leaf, Dual):
+        return dual.primal(leaf)
     return leaf.value if isinstance(leaf, Active) else leaf
 
 
@@ -211,8 +229,10 @@ def _divmod(x: Any, y: Any) -> Any:
 
 
 setattr(Active, "__round__", _round)  # noqa: B010
+setattr(Dual, "__round__", _round)  # noqa: B010
 setattr(ActiveArray, "__round__", _round)  # noqa: B010
 setattr(ActiveArray, "round", _round)  # noqa: B010
+
 
 # -------------------- NumPy's protocols --------------------
 
@@ -225,8 +245,8 @@ def _comparison(op: Op) -> Callable[[Any, Any], Any]:
     code = OPCODE[op.name]
 
     def function(x: Any, y: Any) -> Any:
-        operands = [a if type(a) is Active else passive_float(a) for a in (x, y)]
-        if NotImplemented in [a for a in operands if type(a) is not Active]:
+        operands = [a if type(a) in (Active, Dual) else passive_float(a) for a in (x, y)]
+        if any(a is NotImplemented for a in operands):
             return elementwise(code, x, y)
         return compare(*operands)
 
@@ -239,8 +259,8 @@ def _test(op: Op) -> Callable[[Any], Any]:
 
     def function(x: Any) -> Any:
         if type(x) is Active:
-            return Condition(x.tape, code, x.index, -1, 0.0, bool(scalar_value(code, x._value, 0.0)))
-        result = elementwise(code, x)
+            return Condition(x.tape, code, x._row, -1, 0.0, bool(scalar_value(code, x._value, 0.0)))
+        result = elementwise(code, dual.primal(x))
         return result if isinstance(result, ConditionArray) else np.asarray(result, dtype=bool)[()]
 
     return _document(function, op)

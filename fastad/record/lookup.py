@@ -55,9 +55,9 @@ def _record_take(tape: Storage, rows: NDArray[np.int32], values: NDArray[np.floa
     at = _limited(position._value, values.size)
     table = tape._tables.add(rows, values)
     value = float(values[at])
-    row = tape._append_staged(_TAKE, position.index, int(rows[at]), value, value)
+    row = tape._append_staged(_TAKE, position._row, int(rows[at]), value, value)
     tape._tables.use(row, table)
-    return Active._make(value, row, tape)
+    return tape._active(value, row)
 
 
 def _locate(grid: NDArray[np.float64], x: Active) -> Active:
@@ -66,9 +66,9 @@ def _locate(grid: NDArray[np.float64], x: Active) -> Active:
     tape._check_operands(x.index)
     cell = _cell(grid, x._value)
     table = tape._tables.add(np.full(grid.size, -1, np.int32), grid)
-    row = tape._append_staged(_LOCATE, x.index, -1, 0.0, float(cell))
+    row = tape._append_staged(_LOCATE, x._row, -1, 0.0, float(cell))
     tape._tables.use(row, table)
-    return Active._make(float(cell), row, tape)
+    return tape._active(float(cell), row)
 
 
 def _cell(grid: NDArray[np.float64], x: float) -> int:

@@ -6,6 +6,7 @@ NaN: a NaN never disappears on its way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,24 @@ Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # arg0,
 
 
 def adjoints(
-    columns: Columns, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[Any]
+    columns: Columns,
+    rows: NDArray[np.int32],
+    seeds: NDArray[np.float64],
+    picked: NDArray[Any],
+    buffer: Callable[[int], NDArray[np.float64]] = np.empty,
 ) -> NDArray[np.float64]:
-    """Adjoints of the picked rows for seeds of the given ones, shape (picked,) + seeds.shape[1:]."""
+    """Adjoints of the picked rows for seeds of the given ones, shape (picked,) + seeds.shape[1:].
+
+    ``buffer`` gives room for the adjoints of that many rows, for one seed each.
+    """
     stop = int(rows.max(initial=-1)) + 1
     if stop == 0 or picked.size == 0:
         return np.zeros((picked.size, *seeds.shape[1:]))
     passive = picked < 0
     size = max(stop, int(picked.max()) + 1) + 1
     for masked in (False, True):
-        adjoint = np.zeros((size, *seeds.shape[1:]))
+        adjoint = buffer(size) if seeds.ndim == 1 else np.empty((size, *seeds.shape[1:]))
+        adjoint.fill(0.0)
         np.add.at(adjoint, rows + 1, seeds)
         if seeds.ndim == 1:
             (sweeps.reverse_masked if masked else sweeps.reverse)(*columns, adjoint, stop)

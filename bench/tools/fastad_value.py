@@ -1,0 +1,11 @@
+"""fastad's values alone: what its sensitivities cost beside them."""
+
+from functools import partial
+
+from bench.tools import fastad
+
+WAYS = {
+    "down_and_out": partial(fastad.down_and_out, wrt=None),
+    "libor": partial(fastad.libor, wrt=None),
+    "local_vol": partial(fastad.local_vol, wrt=()),
+}

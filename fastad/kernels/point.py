@@ -1,0 +1,138 @@
+"""One point of a recording in one call: values, outputs and the gradient of a single result.
+
+Handing an array to a kernel costs 0.1 us, as much as ten rows. So the arrays of a recording are handed over as one
+address, of a *frame*: a table of the addresses and lengths of its columns and of the scratch memory of a call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import carray
+from numba.core import types
+from numba.core.typing.templates import signature
+from numba.extending import intrinsic
+
+from ._jit import jit
+from .rows import replay_point
+from .sweeps import reverse, reverse_masked
+
+# What a frame lists, in this order, an address and a length each.
+COLUMNS = (
+    ("opcode", np.uint8),
+    ("arg0", np.int32),
+    ("arg1", np.int32),
+    ("passive0", np.float64),
+    ("passive1", np.float64),
+    ("rows", np.int32),
+    ("table_starts", np.int32),
+    ("table_rows", np.int32),
+    ("table_values", np.float64),
+    ("table_of_row", np.int32),
+    ("output_rows", np.int32),
+    ("output_constants", np.float64),
+    ("value", np.float64),
+    ("partial0", np.float64),
+    ("partial1", np.float64),
+    ("picked", np.int32),
+    ("adjoint", np.float64),
+)
+_INT64 = ir.IntType(64)
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any) -> Any:
+    """An address as a pointer, for ``carray``."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        return builder.inttoptr(args[0], context.get_value_type(types.voidptr))
+
+    return signature(types.voidptr, types.int64), codegen
+
+
+@jit
+def _entry(frame, number):
+    """Address and length of a column."""
+    table = carray(_pointer(frame), (2 * len(COLUMNS),), np.int64)
+    return _pointer(table[2 * number]), table[2 * number + 1]
+
+
+@jit
+def _floats(frame, number):
+    address, size = _entry(frame, number)
+    return carray(address, (size,), np.float64)
+
+
+@jit
+def _indices(frame, number):
+    address, size = _entry(frame, number)
+    return carray(address, (size,), np.int32)
+
+
+@jit
+def _opcodes(frame, number):
+    address, size = _entry(frame, number)
+    return carray(address, (size,), np.uint8)
+
+
+@jit
+def point(frame, vector, outputs, first, gradient):
+    """Replay a recording at one point, and reverse it from its first output.
+
+    Parameters
+    ----------
+    frame : int
+        Address of the frame.
+    vector : ndarray, shape (inputs,)
+    outputs : ndarray
+        Filled with all outputs if it has room for any.
+    first, gradient
+        ``gradient`` is filled with the derivatives by the inputs from ``first`` on.
+
+    Returns
+    -------
+    value : float
+        The first output.
+    failed : int
+        The first guard that decides otherwise, or -1; the gradient is left as it was then.
+    """
+    arg0, value = _indices(frame, 1), _floats(frame, 12)
+    partial0, partial1, picked, adjoint = (
+        _floats(frame, 13),
+        _floats(frame, 14),
+        _indices(frame, 15),
+        _floats(frame, 16),
+    )
+    value[: vector.size] = vector
+    tables = (_indices(frame, 6), _indices(frame, 7), _floats(frame, 8), _indices(frame, 9))
+    failed = replay_point(
+        _opcodes(frame, 0), arg0, _indices(frame, 2), _floats(frame, 3), _floats(frame, 4), _indices(frame, 5),
+        tables, value, partial0, partial1, picked,
+    )  # fmt: skip
+    output_rows, constants = _indices(frame, 10), _floats(frame, 11)
+    for k in range(outputs.size):
+        outputs[k] = value[output_rows[k]] if output_rows[k] >= 0 else constants[k]
+    if output_rows.size == 0:
+        return 0.0, failed
+    row = output_rows[0]
+    result = value[row] if row >= 0 else constants[0]
+    if gradient.size == 0 or failed >= 0:
+        return result, failed
+    stop = max(row + 1, vector.size)
+    for masked in (False, True):
+        adjoint[: stop + 1] = 0.0
+        adjoint[row + 1] = 1.0
+        if masked:
+            reverse_masked(arg0, picked, partial0, partial1, adjoint, row + 1)
+        else:
+            reverse(arg0, picked, partial0, partial1, adjoint, row + 1)
+        nan = False
+        for i in range(vector.size):
+            nan = nan or adjoint[i + 1] != adjoint[i + 1]
+        if not nan:
+            break
+    for i in range(gradient.size):
+        gradient[i] = adjoint[first + i + 1]
+    return result, failed

@@ -1,0 +1,328 @@
+"""Arrays of actives and of duals in compiled code, read only: elements, slices, length, iteration."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Literal
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.core.imputils import RefType, impl_ret_borrowed, iternext_impl
+from numba.core.typing.templates import signature
+from numba.extending import (
+    NativeValue,
+    box,
+    intrinsic,
+    lower_builtin,
+    make_attribute_wrapper,
+    models,
+    overload,
+    overload_attribute,
+    register_model,
+    typeof_impl,
+    unbox,
+)
+
+from ..record.array import ActiveArray
+from ..record.dual import DualArray
+from .boxing import Attributes, owner
+from .kinds import ACTIVE, DualType, fields_of, make, members
+from .version import STAMP
+
+Layout = Literal["C", "A"]
+
+
+class ArrayIterator(types.SimpleIteratorType):
+    """Walks over the elements of a one-dimensional array."""
+
+    def __init__(self, array: ArrayType) -> None:
+        self.array = array
+        super().__init__(f"iterator({array.name})", array.element)
+
+
+class ArrayType(types.IterableType):
+    """What the two kinds of arrays share."""
+
+    def __init__(self, name: str, ndim: int, layout: Layout, element: types.Type) -> None:
+        self.ndim = ndim
+        self.layout = layout
+        self.element = element
+        super().__init__(name)
+
+    @property
+    def iterator_type(self) -> ArrayIterator:
+        """Type of an iterator over the elements."""
+        if self.ndim != 1:
+            raise TypingError("in a jitted function only active arrays of one axis can be iterated; index with z[i, j]")
+        return ArrayIterator(self)
+
+
+class DualArrayType(ArrayType):
+    """As ``record.dual.DualArray``: an array of values, and one of tangents with one more axis."""
+
+    def __init__(self, dual: DualType, ndim: int, layout: Layout) -> None:
+        super().__init__(f"fastad.DualArray({dual}, {ndim}, {layout})", ndim, layout, dual)
+
+    @property
+    def parts(self) -> tuple[types.Array, types.Array]:
+        """Types of the arrays of values and of tangents."""
+        return types.Array(types.float64, self.ndim, self.layout), types.Array(
+            types.float64, self.ndim + 1, self.layout
+        )
+
+
+class ActiveArrayType(ArrayType):
+    """As ``record.array.ActiveArray``: an array of values, one of rows, and the tape."""
+
+    def __init__(self, ndim: int, layout: Layout) -> None:
+        super().__init__(f"fastad.ActiveArray.{STAMP}({ndim}, {layout})", ndim, layout, ACTIVE)
+
+    @property
+    def parts(self) -> tuple[types.Array, types.Array]:
+        """Types of the arrays of values and of rows."""
+        return types.Array(types.float64, self.ndim, self.layout), types.Array(types.int32, self.ndim, self.layout)
+
+
+@register_model(ActiveArrayType)
+class _ActiveArrayModel(models.StructModel):
+    def __init__(self, manager: Any, numba_type: ActiveArrayType) -> None:
+        values, rows = numba_type.parts
+        super().__init__(manager, numba_type, [("values", values), ("rows", rows), ("tape", types.int64)])
+
+
+@register_model(DualArrayType)
+class _DualArrayModel(models.StructModel):
+    def __init__(self, manager: Any, numba_type: DualArrayType) -> None:
+        values, tangents = numba_type.parts
+        super().__init__(manager, numba_type, [("values", values), ("tangents", tangents)])
+
+
+for _name in ("values", "rows", "tape"):
+    make_attribute_wrapper(ActiveArrayType, _name, f"_{_name}")
+for _name in ("values", "tangents"):
+    make_attribute_wrapper(DualArrayType, _name, f"_{_name}")
+
+
+@register_model(ArrayIterator)
+class _IteratorModel(models.StructModel):
+    def __init__(self, manager: Any, numba_type: ArrayIterator) -> None:
+        members = [("position", types.EphemeralPointer(types.intp)), ("array", numba_type.array)]
+        super().__init__(manager, numba_type, members)
+
+
+# -------------------- in and out --------------------
+
+
+@typeof_impl.register(ActiveArray)
+def _type_of_array(value: ActiveArray, c: Any) -> types.Type:
+    contiguous = value._value.flags.c_contiguous and value._index.flags.c_contiguous
+    return ActiveArrayType(value.ndim, "C" if contiguous else "A")
+
+
+@typeof_impl.register(DualArray)
+def _type_of_dual_array(value: DualArray, c: Any) -> types.Type:
+    contiguous = value.value.flags.c_contiguous and value.tangent.flags.c_contiguous
+    dual = DualType(value.level, value.tangent.shape[-1], types.float64)
+    return DualArrayType(dual, value.ndim, "C" if contiguous else "A")
+
+
+@unbox(DualArrayType)
+def _unbox_dual_array(numba_type: DualArrayType, source: ir.Value, c: Any) -> NativeValue:
+    struct = cgutils.create_struct_proxy(numba_type)(c.context, c.builder)
+    attributes = Attributes(c, source)
+    values, tangents = numba_type.parts
+    struct.values = attributes.read("value", values)
+    struct.tangents = attributes.read("tangent", tangents)
+    return NativeValue(struct._getvalue(), is_error=attributes.is_error)
+
+
+@unbox(ActiveArrayType)
+def _unbox_array(numba_type: ActiveArrayType, source: ir.Value, c: Any) -> NativeValue:
+    struct = cgutils.create_struct_proxy(numba_type)(c.context, c.builder)
+    attributes = Attributes(c, source)
+    values, rows = numba_type.parts
+    struct.values = attributes.read("_value", values)
+    struct.rows = attributes.read("_index", rows)
+    struct.tape = attributes.lent_tape("_last_row")
+    return NativeValue(struct._getvalue(), is_error=attributes.is_error)
+
+
+@box(ActiveArrayType)
+def _box_array(numba_type: ActiveArrayType, value: ir.Value, c: Any) -> ir.Value:
+    struct = fields_of(c.context, c.builder, numba_type, value)
+    parts = [c.box(t, part) for t, part in zip(numba_type.parts, (struct.values, struct.rows), strict=True)]
+    result = c.pyapi.call_method(owner(c, struct.tape), "_active_array", parts)
+    for part in parts:
+        c.pyapi.decref(part)
+    return result
+
+
+# -------------------- elements --------------------
+
+
+@intrinsic
+def _element(typingctx: Any, value: Any, row: Any, tape: Any) -> Any:
+    """One element as an active, passive where its row is -1."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        return make(context, builder, ACTIVE, value=args[0], row=args[1], tape=args[2])
+
+    return signature(ACTIVE, types.float64, types.int32, types.int64), codegen
+
+
+@intrinsic
+def _array(typingctx: Any, values: Any, rows: Any, tape: Any) -> Any:
+    """An array of actives of its parts."""
+    result = ActiveArrayType(values.ndim, values.layout if values.layout == rows.layout == "C" else "A")
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        value = make(context, builder, result, values=args[0], rows=args[1], tape=args[2])
+        return impl_ret_borrowed(context, builder, result, value)
+
+    return signature(result, *result.parts, types.int64), codegen
+
+
+@intrinsic
+def _dual_element(typingctx: Any, array: Any, value: Any, tangents: Any) -> Any:
+    """One element of an array of duals: its value, and its tangents side by side."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        struct = context.make_array(tangents)(context, builder, args[2])
+        step = builder.extract_value(struct.strides, 0)
+        parts = []
+        for i in range(array.element.k):
+            at = builder.mul(step, ir.Constant(step.type, i))
+            parts.append(builder.load(cgutils.pointer_add(builder, struct.data, at)))
+        packed = context.make_tuple(builder, types.UniTuple(types.float64, array.element.k), parts)
+        return make(context, builder, array.element, value=args[1], tangent=packed)
+
+    return signature(array.element, array, types.float64, tangents), codegen
+
+
+@intrinsic
+def _dual_array(typingctx: Any, array: Any, values: Any, tangents: Any) -> Any:
+    """An array of duals of its parts."""
+    result = DualArrayType(
+        array.element, values.ndim, values.layout if values.layout == tangents.layout == "C" else "A"
+    )
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        value = make(context, builder, result, values=args[1], tangents=args[2])
+        return impl_ret_borrowed(context, builder, result, value)
+
+    return signature(result, array, *result.parts), codegen
+
+
+@overload(operator.getitem)
+def _get_item(array: Any, key: Any) -> Any:
+    if not isinstance(array, ArrayType):
+        return None
+    keys = members(key) if isinstance(key, types.BaseTuple) else (key,)
+    if not all(isinstance(k, types.Integer | types.SliceType) for k in keys):
+        raise TypingError("in a jitted function an active array is indexed by integers and slices")
+    is_element = len(keys) == array.ndim and all(isinstance(k, types.Integer) for k in keys)
+    return _GETTERS[type(array), is_element]
+
+
+def _active_item(array: Any, key: Any) -> Any:
+    return _element(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
+
+
+def _active_part(array: Any, key: Any) -> Any:
+    return _array(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
+
+
+def _dual_item(array: Any, key: Any) -> Any:
+    return _dual_element(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
+
+
+def _dual_part(array: Any, key: Any) -> Any:
+    return _dual_array(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
+
+
+_GETTERS = {
+    (ActiveArrayType, True): _active_item,
+    (ActiveArrayType, False): _active_part,
+    (DualArrayType, True): _dual_item,
+    (DualArrayType, False): _dual_part,
+}
+
+
+@overload(operator.setitem)
+def _set_item(array: Any, key: Any, value: Any) -> None:
+    if isinstance(array, ArrayType):
+        raise TypingError("in a jitted function active arrays are read only; collect results in a list or a tuple")
+
+
+@overload(len)
+def _length(array: Any) -> Any:
+    if not isinstance(array, ArrayType):
+        return None
+
+    def length(array: Any) -> Any:
+        return len(array._values)
+
+    return length
+
+
+@overload(sum)
+def _total(array: Any, start: Any = 0) -> Any:
+    if not isinstance(array, ArrayType):
+        return None
+
+    def total(array: Any, start: Any = 0) -> Any:
+        result = start
+        for item in array:
+            result = result + item
+        return result
+
+    return total
+
+
+@overload_attribute(ArrayType, "shape")
+def _shape(array: Any) -> Any:
+    def shape(array: Any) -> Any:
+        return array._values.shape
+
+    return shape
+
+
+@overload_attribute(ArrayType, "size")
+def _size(array: Any) -> Any:
+    def size(array: Any) -> Any:
+        return array._values.size
+
+    return size
+
+
+@overload_attribute(ArrayType, "ndim")
+def _ndim(array: Any) -> Any:
+    def ndim(array: Any) -> Any:
+        return array._values.ndim
+
+    return ndim
+
+
+@lower_builtin("getiter", ArrayType)
+def _iterator(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    position = cgutils.alloca_once_value(builder, context.get_constant(types.intp, 0))
+    value = make(context, builder, sig.return_type, position=position, array=args[0])
+    return impl_ret_borrowed(context, builder, sig.return_type, value)
+
+
+@lower_builtin("iternext", ArrayIterator)
+@iternext_impl(RefType.UNTRACKED)
+def _next(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, result: Any) -> None:
+    iterator = fields_of(context, builder, sig.args[0], args[0])
+    array_type = sig.args[0].array
+    array = fields_of(context, builder, array_type, iterator.array)
+    at = builder.load(iterator.position)
+    values = context.make_array(array_type.parts[0])(context, builder, array.values)
+    count = builder.extract_value(values.shape, 0)
+    valid = builder.icmp_signed("<", at, count)
+    result.set_valid(valid)
+    with builder.if_then(valid):
+        item = signature(array_type.element, array_type, types.intp)
+        result.yield_(context.compile_internal(builder, lambda array, i: array[i], item, (iterator.array, at)))
+        builder.store(builder.add(at, at.type(1)), iterator.position)

@@ -1,0 +1,204 @@
+"""Small calls: arguments recognised without rebuilding their layout, one kernel for value and gradient.
+
+The general way takes 100 us, nearly all of it Python. Whatever is not plain (another structure or dtype, a guard
+that decides otherwise) gives None here, and `Program` goes the general way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import point as kernels
+from ..packing import Packing, Vector
+from ..structure import Spec, flatten_like, is_input, open_node
+from .recording import Recording
+from .variants import Trie
+
+_FLOAT64 = np.dtype(np.float64)
+_FLOATS = (float, np.float64)
+_NUMBERS = (*_FLOATS, int)
+_PLAIN_STATIC = (int, bool, str, type(None))
+_NOTHING = np.empty(0)
+
+
+class _Frames:
+    """Frames of a recording, each with scratch memory of its own: a call takes one and puts it back."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._free: list[tuple[int, Any]] = []
+
+    def evaluate(self, vector: Vector, outputs: Vector, first: int, gradient: Vector) -> tuple[float, int]:
+        """Call ``kernels.point`` with a frame that no other thread uses."""
+        try:
+            frame = self._free.pop()
+        except IndexError:
+            frame = self._new()
+        try:
+            return kernels.point(frame[0], vector, outputs, first, gradient)
+        finally:
+            self._free.append(frame)
+
+    def _new(self) -> tuple[int, Any]:
+        r = self._recording
+        n = len(r)
+        arrays = {
+            "opcode": r.opcode,
+            "arg0": r.arg0,
+            "arg1": r.arg1,
+            "passive0": r.partial0,
+            "passive1": r.partial1,
+            "rows": np.arange(n, dtype=np.int32),
+            "table_starts": r.table_starts,
+            "table_rows": r.table_rows,
+            "table_values": r.table_values,
+            "table_of_row": r.table_of_row,
+            "output_rows": r.output_rows,
+            "output_constants": r.output_constants,
+            "value": np.empty(n),
+            "partial0": np.zeros(n),
+            "partial1": np.zeros(n),
+            "picked": r.arg1.copy(),
+            "adjoint": np.empty(n + 1),
+        }
+        columns = [np.ascontiguousarray(arrays[name], dtype) for name, dtype in kernels.COLUMNS]
+        table = np.array([(column.ctypes.data, column.size) for column in columns], np.int64)
+        return table.ctypes.data, (table, columns)
+
+
+class Quick:
+    """Calls of one trie at points that its root recording decides."""
+
+    def __init__(self, trie: Trie, inputs: Packing, like: Packing) -> None:
+        self.trie = trie
+        self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
+        recording = trie.root.recording
+        self._frames = _Frames(recording)
+        self._outputs = recording.outputs
+        self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
+        self._gradients: dict[int, tuple[int, int, tuple[int, ...], Callable[[Vector], Any]]] = {}
+
+    def learn(self, recording: Recording, argnums: Any, inputs: Packing, elements: NDArray[np.int64]) -> None:
+        """Note where the derivatives by an argument of this recording stand."""
+        consecutive = elements.size > 0 and int(elements[-1]) - int(elements[0]) == elements.size - 1
+        if recording is self.trie.root.recording and isinstance(argnums, int) and consecutive and self._is_scalar:
+            shape = inputs.shapes[0] if inputs.spec.kind == "leaf" else ()
+            self._gradients[argnums] = (int(elements[0]), elements.size, shape, _unpacker(inputs))
+
+    def value(self, args: tuple[Any, ...]) -> Any:
+        """Value at these arguments, or None."""
+        vector = self._bind(args)
+        if vector is None:
+            return None
+        outputs = _NOTHING if self._is_scalar else np.empty(self._outputs.size)
+        value, failed = self._frames.evaluate(vector, outputs, 0, _NOTHING)
+        if failed >= 0:
+            return None
+        self.trie.count(self.trie.root, 1)
+        return value if self._is_scalar else self._outputs.unpack(outputs)
+
+    def value_and_grad(self, args: tuple[Any, ...], argnums: Any, out: Any) -> tuple[float, Any] | None:
+        """Value and gradient at these arguments, written to ``out`` if it is given; or None."""
+        learned = self._gradients.get(argnums) if isinstance(argnums, int) else None  # 0.0 has the hash of 0
+        if learned is None:
+            return None
+        first, size, shape, unpack = learned
+        vector = self._bind(args)
+        if vector is None:
+            return None
+        if out is None:
+            gradient = np.empty(size)
+        elif shape and type(out) is np.ndarray and out.shape == shape and out.dtype is _FLOAT64 and out.flags.carray:
+            gradient = out if len(shape) == 1 else out.ravel()
+        else:
+            return None
+        value, failed = self._frames.evaluate(vector, _NOTHING, first, gradient)
+        if failed >= 0:
+            return None
+        self.trie.count(self.trie.root, 1)
+        return value, out if out is not None else unpack(gradient)
+
+
+def _unpacker(packing: Packing) -> Callable[[Vector], Any]:
+    """``packing.unpack``, with the commonest layouts written out."""
+    spec, shapes = packing.spec, packing.shapes
+    if spec.kind == "leaf" and len(shapes[0]) == 1:
+        return lambda vector: vector
+    if spec.kind == "leaf" and not shapes[0]:
+        return lambda vector: float(vector[0])
+    if spec.kind == "tuple" and all(child.kind == "leaf" for child in spec.children) and not any(shapes):
+        return lambda vector: tuple(vector.tolist())
+    return packing.unpack
+
+
+def _takes_integers(packing: Packing, like: Packing) -> bool:
+    """Whether an integer is an input wherever a float is; it is static where the first recording has one."""
+    integers = packing.spec.unflatten([0] * len(packing.shapes))
+    return flatten_like(like.spec, integers, is_input)[1].key() == packing.spec.key()
+
+
+def _binder(packing: Packing, scalars: tuple[type, ...]) -> Callable[[tuple[Any, ...]], Vector | None]:
+    """Return a function from arguments to the vector of their numbers, None for arguments of another layout."""
+    spec, shapes, size = packing.spec, packing.shapes, packing.size
+    if len(spec.children) == 1 and spec.children[0].kind == "leaf" and shapes[0]:
+        return _array_binder(shapes[0])
+    flat = all(child.kind == "leaf" for child in spec.children)
+
+    def bind(args: tuple[Any, ...]) -> Vector | None:
+        leaves: Any = args
+        if not flat:
+            leaves = []
+            if not _collect(spec, args, leaves):
+                return None
+        elif len(args) != len(shapes):
+            return None
+        vector, at = np.empty(size), 0
+        for leaf, shape in zip(leaves, shapes):
+            if not shape:
+                if type(leaf) not in scalars:
+                    return None
+                vector[at] = leaf
+                at += 1
+            elif type(leaf) is np.ndarray and leaf.dtype == _FLOAT64 and leaf.shape == shape:
+                vector[at : at + leaf.size] = leaf.ravel()
+                at += leaf.size
+            else:
+                return None
+        return vector
+
+    return bind
+
+
+def _array_binder(shape: tuple[int, ...]) -> Callable[[tuple[Any, ...]], Vector | None]:
+    """``_binder`` for a function of one array, which is used where it lies."""
+    flat = len(shape) == 1
+
+    def bind(args: tuple[Any, ...]) -> Vector | None:
+        if len(args) != 1:
+            return None
+        x = args[0]
+        if type(x) is not np.ndarray or x.dtype is not _FLOAT64 or x.shape != shape:
+            return None
+        if not x.flags.carray:  # to numba a read-only array is another type, and a kernel of its own
+            x = x.copy()
+        return x if flat else x.ravel()
+
+    return bind
+
+
+def _collect(spec: Spec, node: Any, leaves: list[Any]) -> bool:
+    """Append the leaves of a structure in order; false unless it is like the one recorded."""
+    kind = spec.kind
+    if kind == "leaf":
+        leaves.append(node)
+        return True
+    if kind == "static":
+        return type(node) is type(spec.static) and type(node) in _PLAIN_STATIC and node == spec.static
+    opened = open_node(node)
+    if opened is None or type(node) is not spec.cls or opened[1] != spec.names:
+        return False
+    return all(_collect(child, part, leaves) for child, part in zip(spec.children, opened[2]))
