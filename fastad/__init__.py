@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, inspect, nopython, smooth
 from .checking import check_gradient
-from .forward import derivative
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
@@ -20,7 +19,7 @@ from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .sparse import Coloring, Pattern
 from .taylor import taylor
-from .transforms import grad, hessian, hvp, jacobian, jvp, sparsity, value_and_grad, vjp
+from .transforms import derivative, grad, hessian, hvp, jacobian, jvp, sparsity, value_and_grad, vjp
 
 globals().update(FUNCTIONS, **TESTS)  # one public function per row of the op table
 
@@ -38,8 +37,8 @@ __all__ = sorted(
         "Condition",
         "ConditionArray",
         "BatchResult",
-        "Dual",
         "Coloring",
+        "Dual",
         "MonteCarloResult",
         "Pattern",
         "Program",

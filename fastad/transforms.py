@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from . import forward
 from .errors import NestingError, ShapeError
 from .packing import argument_numbers, nest
-from .record.context import Outputs, is_jitted, refuse_dicts, refuse_nesting
+from .record.active import passive_float
+from .record.context import Outputs, is_jitted, outer_tape, refuse_dicts, refuse_nesting
+from .record.dual import Dual
 from .record.functions import value as frozen
 from .recorded import Argnums, Nested, Recorded, run
 from .sparse import Coloring, Pattern, explanation, fewest, scipy_sparse
+from .structure import is_active
 
 
 def _scalar_output(outputs: Outputs, name: str) -> None:
@@ -115,8 +118,8 @@ def jacobian(
         The arguments to differentiate by.
     mode : {"auto", "forward", "reverse"}
         Sweep direction; auto takes the smaller number of directions or seeds, and where both are more than 64
-        tries whether fewer do for a compressed Jacobian. Forward through a jitted function runs it with duals,
-        eight directions at a time, and records nothing.
+        tries whether fewer do for a compressed Jacobian. Forward through a jitted function runs it with duals, eight
+        directions at a time, and records nothing.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements, from as many sweeps
         as the pattern has colours. A colouring from an earlier `sparsity` is used as it is; its pattern must hold.
@@ -260,6 +263,34 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     outputs = Outputs(recorded.tape, recorded.result)
     y_dot = recorded.tangents(outputs, recorded.vector(recorded.inputs, tuple(tangents)))
     return outputs.packing.unpack(recorded.values(outputs)), outputs.packing.unpack(y_dot)
+
+
+def derivative(f: Callable[[Any], Any], x: Any) -> Any:
+    """Return the derivative of f at the number x, by one forward sweep; of a jitted f by one run with a dual.
+
+    Parameters
+    ----------
+    f : callable
+        Function of one number, plain or jitted, returning a number or a structure of numbers.
+    x : float, Active or Dual
+        Where; inside another transform its active, at a dual the derivative is by duals.
+
+    Returns
+    -------
+    float or structure
+        The structure of f's result. Derivatives nest: ``derivative(lambda x: derivative(f, x), x)`` is the second.
+
+    Examples
+    --------
+    >>> import fastad as fad
+    >>> fad.derivative(lambda x: x * fad.derivative(lambda y: x + y, 1.0), 2.0)
+    1.0
+    """
+    if isinstance(x, Dual) or (is_jitted(f) and outer_tape([x] if is_active(x) else []) is None):
+        return forward.derivative(f, x)
+    if not is_active(x) and passive_float(x) is NotImplemented:
+        raise TypeError(f"derivative is by a number, not {type(x).__name__}; use fad.jacobian or fad.grad")
+    return jvp(f, (x,), (1.0,))[1]
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:

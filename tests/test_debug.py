@@ -183,6 +183,21 @@ def test_recording_raises_at_the_operation():
         assert isinstance(caught.value, FloatingPointError)
 
 
+def test_rows_behind_those_of_a_derivative_keep_their_lines():
+    """Derivatives reserve more rows than they write."""
+
+    def f(x):
+        slope = fad.grad(lambda y: fad.maximum(fad.hypot(y, 2.0), y) * fad.sin(y))(x)
+        return fad.log(slope - 10.0) * x  # the logarithm of a slope
+
+    with fad.debug(), pytest.raises(NonFiniteError) as caught:
+        fad.grad(f)(1.0)
+    assert (caught.value.found.place.file, caught.value.found.place.line) == (
+        __file__,
+        line_of("the logarithm of a slope"),
+    )
+
+
 def test_arrays_raise_at_their_element():
     with fad.debug(), pytest.raises(NonFiniteError, match=r"row 4 is -inf: v_2 = log\(v_-1\) with v_-1 = 0.0"):
         fad.grad(lambda v: fad.log(v).sum())(np.array([1.0, 0.0, 2.0]))

@@ -18,12 +18,13 @@ from fastad.errors import TapeError
 from fastad.ops import OPCODE
 from fastad.record.array import elementwise
 
-# Four ways to the derivative of a function of one number.
+# Five ways to the derivative of a function of one number.
 DERIVATIVES = {
     "grad": fad.grad,
     "jacobian": lambda f: fad.jacobian(f, mode="forward"),
     "jvp": lambda f: lambda x: fad.jvp(f, (x,), (1.0,))[1],
     "vjp": lambda f: lambda x: fad.vjp(f, x)[1](1.0)[0],
+    "derivative": lambda f: lambda x: fad.derivative(f, x),
 }
 FORWARD, REVERSE = DERIVATIVES["jvp"], DERIVATIVES["grad"]
 ways = pytest.mark.parametrize("ways", list(product(DERIVATIVES, repeat=2)), ids="-".join)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import sys
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -148,6 +150,12 @@ class WatchedTape(Tape):
         self._lines.note(start, count, sys._getframe(1))
         self._ages += [self._age] * count
         return start
+
+    @contextmanager
+    def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
+        with super()._appending(most) as cursor:
+            yield cursor
+        self._cut(len(self))
 
     def _reclaim(self) -> None:
         start, lent = self._flushed, self._lent
