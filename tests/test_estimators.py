@@ -439,7 +439,7 @@ def test_bridges_help_sobol():
         {"control": (geometric, geometric_mean)},
         {"wrt": ()},
     ],
-    ids=str,
+    ids=", ".join,
 )
 def test_resume(options, tmp_path):
     """A run continued from memory and from a file: the bits of one run."""
@@ -508,7 +508,7 @@ def test_load_gives_the_result_back(tmp_path):
         ({"compare_with_bump": True}, "compare_with_bump"),
         ({"sampler": "sobol"}, "sampler"),
     ],
-    ids=str,
+    ids=lambda change: ", ".join(change) if isinstance(change, dict) else change,
 )
 def test_resume_only_the_same_run(change, named):
     first = fad.monte_carlo(payoff, AT, paths=20_000, **RUN)

@@ -572,7 +572,7 @@ def test_gradients_need_one_number():
             fad.grad(f)(2.0)
 
 
-@pytest.mark.parametrize("result", [None, "text", object(), True, [1.0, None], 1j], ids=repr)
+@pytest.mark.parametrize("result", [None, "text", ..., True, [1.0, None], 1j], ids=repr)
 def test_results_that_are_no_numbers(result):
     for differentiate in (
         lambda f: fad.grad(f)(2.0),
