@@ -13,12 +13,18 @@ from . import forward
 from .errors import NestingError, ShapeError
 from .packing import argument_numbers, nest
 from .record.active import passive_float
-from .record.context import Outputs, is_jitted, outer_tape, refuse_dicts, refuse_nesting
+from .record.context import Outputs, is_jitted, outer_tape, refuse_dicts
 from .record.dual import Dual
 from .record.functions import value as frozen
 from .recorded import Argnums, Nested, Recorded, run
 from .sparse import Coloring, Pattern, explanation, fewest, scipy_sparse
-from .structure import is_active
+from .structure import flatten, is_active, is_result
+
+
+def _is_outermost(args: tuple[Any, ...]) -> bool:
+    """Whether a call of plain numbers is inside no other transform."""
+    leaves, _ = flatten(args, lambda leaf: is_result(leaf) or isinstance(leaf, Dual))
+    return outer_tape(leaves) is None and not any(isinstance(leaf, Dual) for leaf in leaves)
 
 
 def _scalar_output(outputs: Outputs, name: str) -> None:
@@ -144,8 +150,7 @@ def jacobian(
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        if mode == "forward" and is_jitted(f) and not (sparse or explain):
-            refuse_nesting()
+        if mode == "forward" and is_jitted(f) and not (sparse or explain) and _is_outermost(args):
             refuse_dicts(args)
             positions = argument_numbers(argnums, len(args))
             return forward.jacobian(f, args, kwargs, positions, isinstance(argnums, int))

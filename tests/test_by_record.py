@@ -1,6 +1,7 @@
 """``monte_carlo(method="record")`` against the replay of the same paths, and how ``auto`` chooses."""
 
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -114,3 +115,36 @@ def test_errors():
     path = int(error.value.__notes__[0].split("on path ")[1].split()[0])
     draws = philox.fill(0, 0, 5000, 1)[:, 0]
     assert path == np.flatnonzero(draws > 2.5)[0]
+
+
+@numba.njit
+def mirror(p, z):
+    return p[0], p[2] * z[0], p[1]
+
+
+def test_parameters_as_results():
+    """Rows before the output's own hold nothing of the output or the path before."""
+    results = [
+        fad.monte_carlo(mirror, np.arange(1.0, 4.0), normals=1, paths=64, method=m) for m in ("replay", "record")
+    ]
+    for replayed, recorded in zip(results[0].gradient, results[1].gradient, strict=True):
+        assert_same_bits(replayed, recorded)
+
+
+def test_auto_does_not_depend_on_the_executor():
+    with ThreadPoolExecutor(2) as pool:
+        pooled = fad.monte_carlo(wanderer, P, normals=9, paths=2000, executor=pool)
+    alone = fad.monte_carlo(wanderer, P, normals=9, paths=2000)
+    assert_same_bits(pooled.gradient, alone.gradient)
+    assert any("executor was not used" in text for text in pooled.warnings)
+
+
+def test_debug_looks_at_every_path():
+    @numba.njit
+    def payoff(p, z):
+        return p * fad.log(z[0] + 2.5)
+
+    with fad.debug(), pytest.raises(FloatingPointError, match="log"):
+        fad.monte_carlo(payoff, 1.0, normals=1, paths=4096)
+    with fad.debug(), pytest.raises(ValueError, match=r"fad\.debug\(\)"):
+        fad.monte_carlo(payoff, 1.0, normals=1, paths=64, method="record")

@@ -573,3 +573,16 @@ def test_interrupted_before_the_first_block():
 
 def interrupted(p, z):
     raise KeyboardInterrupt
+
+
+def test_resume_sees_another_table():
+    def looked_up(p, z, table):
+        return p * fad.interp(z[0], np.linspace(-2.0, 2.0, 5), table)
+
+    run = dict(normals=1, seed=1)
+    table = np.arange(5.0)
+    first = fad.monte_carlo(looked_up, 1.0, paths=20_000, args=(table,), **run)
+    for element in range(5):
+        other = table + 10.0 * (np.arange(5) == element)
+        with pytest.raises(ValueError, match="another payoff"):
+            fad.monte_carlo(looked_up, 1.0, paths=40_000, args=(other,), resume=first, **run)

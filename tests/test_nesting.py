@@ -8,6 +8,7 @@ import math
 from itertools import product
 
 import mpmath as mp
+import numba
 import numpy as np
 import pytest
 from helpers_core import assert_same_numbers, instructions, points, repeatable, run_program
@@ -529,3 +530,11 @@ def test_variable(x):
     for value in (f(x), fad.value_and_grad(f)(x)[0], program(x), batch.value[1]):
         assert_same_numbers(value, x)
     assert (fad.grad(f)(x), program.grad(x), batch.gradient.tolist()) == (1.0, 1.0, [1.0] * 3)
+
+
+def test_forward_jacobians_of_jitted_functions_nest():
+    cube = numba.njit(lambda x: x * x * x)
+    inner = fad.jacobian(cube, mode="forward")
+    assert inner(3.0) == 27.0
+    assert fad.grad(inner)(3.0) == 18.0
+    assert fad.derivative(inner, 3.0) == 18.0

@@ -796,3 +796,25 @@ def test_functions_written_before_the_import():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "1.0"
+
+
+@pytest.mark.parametrize("index", [3, 40, 10**6, -4])
+def test_an_index_beyond_an_array_raises(index):
+    """numba reads past the end without a word; here what it reads would be a row that a sweep writes to."""
+
+    @numba.njit
+    def element(x, i):
+        return x[i] * 2.0
+
+    @numba.njit
+    def of_matrix(x, i):
+        return x[1, i] + sum(x[i])
+
+    x = np.arange(3.0)
+    with pytest.raises(IndexError, match="out of bounds"):
+        fad.grad(element)(x, index)
+    with pytest.raises(IndexError, match="out of bounds"):
+        fad.grad(of_matrix)(np.ones((3, 3)), index)
+    with pytest.raises(IndexError, match="out of bounds"):
+        fad.jacobian(element, mode="forward")(x, index)
+    assert fad.grad(element)(x, -3).tolist() == [2.0, 0.0, 0.0]

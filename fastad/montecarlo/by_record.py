@@ -173,8 +173,9 @@ def _loop() -> Any:
     def adjoints(fields: Any, row: int, wrt: Any, adjoint: Any, gradient: Any) -> None:
         """Add the adjoints of the inputs to the gradient: plain first, masked where that gave a NaN."""
         arg0, arg1, partial0, partial1 = columns(fields, row + 1)
+        stop = max(row, wrt[-1]) + 1  # an output may be an input before the others: theirs are read, too
         for masked in range(2):
-            adjoint[: row + 2] = 0.0
+            adjoint[: stop + 1] = 0.0
             adjoint[row + 1] = 1.0
             if masked:
                 reverse_masked(arg0, arg1, partial0, partial1, adjoint, row + 1)

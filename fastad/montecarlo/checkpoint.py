@@ -16,7 +16,10 @@ from .recorded import Recorded
 from .source import Source
 from .statistics import Tally
 
-_COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "output_rows", "output_constants")
+_COLUMNS = (
+    "opcode", "arg0", "arg1", "partial0", "partial1", "table_starts", "table_rows", "table_values", "table_users",
+    "table_used", "output_rows", "output_constants",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def ended_variants(trie: Trie, tally: Tally, earlier: tuple[VariantInfo, ...]) -
     return tuple(VariantInfo(n, n / tally.paths, rows, lines) for (rows, lines), n in counts.items())
 
 
-def fingerprint(job: Job, recorded: Recorded) -> dict[str, str]:
+def fingerprint(job: Job, recorded: Recorded, by_record: bool) -> dict[str, str]:
     """Digests of everything that decides the numbers of a block, by the argument that a user would look at."""
     source, root = job.source, recorded.trie.root.recording
     control = [] if job.control is None else list(vars(job.control).values())
@@ -95,6 +98,7 @@ def fingerprint(job: Job, recorded: Recorded) -> dict[str, str]:
         "params": [job.vector],
         "wrt": [job.selected],
         "gradient": recorded.gradient,
+        "method": by_record,
         "per_path": job.keep,
         "compare_with_bump": job.steps is not None,
         "payoff": [getattr(root, name) for name in _COLUMNS],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..program.batch import checked_threads
+from ..record.lines import debugging
 from .by_record import METHODS, NOT_EXAMINED, Payoff, RecordingEngine, chosen
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
@@ -157,16 +158,19 @@ def monte_carlo(
         "a sampler but philox": sampler != "philox",
         "control": control is not None,
         "gradient='sum'": gradient != "each",
-        "an executor": executor is not None,
+        "an executor": executor is not None and method == "record",
+        "fad.debug()": debugging(),
     }
     by_record = chosen(method, path_by_path, job.source, only_replayed)
     engine = RecordingEngine(recorded.trie, job, path_by_path) if by_record else Engine(recorded.trie, job)
     warnings: list[str] = []
 
-    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded), job.source)
+    before = Checkpoint.begin(checkpoint_of(resume), fingerprint(job, recorded, by_record), job.source)
     numbers = range(before.blocks, job.source.blocks)
+    if by_record and executor is not None:
+        warnings.append("recorded path by path in this process: the executor was not used")
     with reporter(progress, paths) as report:
-        if executor is None:
+        if executor is None or by_record:
             blocks = on_threads(engine, numbers, threads)
         else:
             blocks = on_executor(engine, numbers, executor, warnings.append)

@@ -225,19 +225,49 @@ def _get_item(array: Any, key: Any) -> Any:
     return _GETTERS[type(array), is_element]
 
 
+def _check(key: Any, shape: Any) -> None:
+    """Raise IndexError for an index beyond the array: numba reads past the end, and what stands there becomes a row."""
+
+
+@overload(_check)
+def _check_of(key: Any, shape: Any) -> Any:
+    if isinstance(key, types.Integer):
+
+        def check(key: Any, shape: Any) -> None:
+            if not -shape[0] <= key < shape[0]:
+                raise IndexError("index out of bounds of an array of actives or duals")
+
+    elif isinstance(key, types.BaseTuple) and len(key) > 0:
+
+        def check(key: Any, shape: Any) -> None:
+            _check(key[0], shape)
+            _check(key[1:], shape[1:])
+
+    else:  # a slice, which NumPy's rules keep inside; the end of a tuple
+
+        def check(key: Any, shape: Any) -> None:
+            pass
+
+    return check
+
+
 def _active_item(array: Any, key: Any) -> Any:
+    _check(key, array._values.shape)
     return _element(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
 
 
 def _active_part(array: Any, key: Any) -> Any:
+    _check(key, array._values.shape)
     return _array(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
 
 
 def _dual_item(array: Any, key: Any) -> Any:
+    _check(key, array._values.shape)
     return _dual_element(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
 
 
 def _dual_part(array: Any, key: Any) -> Any:
+    _check(key, array._values.shape)
     return _dual_array(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
 
 
