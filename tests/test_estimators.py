@@ -548,7 +548,10 @@ def test_interrupt_returns_what_is_finished(threads):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends itself a signal")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_real_ctrl_c(threads):
+def test_a_real_ctrl_c(threads, request):
+    # A process started in the background ignores Ctrl-C until told otherwise.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     finished = threading.Event()
 
     def interrupt():
