@@ -36,26 +36,7 @@ class _Level:
 
 
 def derivative(f: Callable[[Any], Any], x: Any) -> Any:
-    """Return the derivative of f at the number x, by one run with a dual: no tape.
-
-    Parameters
-    ----------
-    f : callable
-        Function of one number, plain or jitted, returning a number or a structure of numbers.
-    x : float or Dual
-        Where; inside another derivative, its dual.
-
-    Returns
-    -------
-    float or structure
-        The structure of f's result. Derivatives nest: ``derivative(lambda x: derivative(f, x), x)`` is the second.
-
-    Examples
-    --------
-    >>> import fastad as fad
-    >>> fad.derivative(lambda x: x * fad.derivative(lambda y: x + y, 1.0), 2.0)
-    1.0
-    """
+    """Return the derivative of f at a number, or at the dual of a derivative around it; see `fastad.derivative`."""
     refuse_actives([x])
     number = x if isinstance(x, Dual) else passive_float(x)
     if number is NotImplemented:

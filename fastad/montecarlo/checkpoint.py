@@ -10,16 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..program.recording import FIELDS
 from ..program.variants import Trie, VariantInfo
 from .engine import Job
 from .recorded import Recorded
 from .source import Source
 from .statistics import Tally
-
-_COLUMNS = (
-    "opcode", "arg0", "arg1", "partial0", "partial1", "table_starts", "table_rows", "table_values", "table_users",
-    "table_used", "output_rows", "output_constants",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def fingerprint(job: Job, recorded: Recorded, by_record: bool) -> dict[str, str]
         "method": by_record,
         "per_path": job.keep,
         "compare_with_bump": job.steps is not None,
-        "payoff": [getattr(root, name) for name in _COLUMNS],
+        "payoff": [getattr(root, name) for name in FIELDS if name != "value"],
         "control": control,
     }
     return {name: _digest(part) for name, part in parts.items()}

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..program.batch import checked_threads
+from ..program.batch import checked_threads, on_threads
 from ..record.lines import debugging
 from .by_record import METHODS, NOT_EXAMINED, Payoff, RecordingEngine, chosen
 from .checkpoint import Checkpoint, fingerprint
 from .control import parse as parsed_control
 from .discontinuity import examine
 from .engine import Engine
-from .execute import on_executor, on_threads
+from .execute import on_executor
 from .gather import gather
 from .prepare import Inputs, checked_choice, checked_paths, job_of, sampled
 from .progress import reporter
@@ -171,7 +171,7 @@ def monte_carlo(
         warnings.append("recorded path by path in this process: the executor was not used")
     with reporter(progress, paths) as report:
         if executor is None or by_record:
-            blocks = on_threads(engine, numbers, threads)
+            blocks = on_threads(engine.block, numbers, threads)
         else:
             blocks = on_executor(engine, numbers, executor, warnings.append)
         after, tally = gather(before, blocks, job, until, report, warnings)

@@ -1,43 +1,17 @@
-"""Who computes blocks: threads of this process, or the workers of an executor. Tallies come in block order."""
+"""Blocks computed by the workers of an executor. Tallies come in block order."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any
 
-from ..program.batch import Scratch
+from ..program.batch import Scratch, ahead
 from .engine import Engine
 from .statistics import Tally
 from .worker import Travelling, run_block
-
-T = TypeVar("T")
-
-
-def on_threads(engine: Engine, numbers: range, threads: int) -> Generator[Tally, None, None]:
-    """Give the tallies of these blocks in order, computed by threads, a few blocks ahead at most."""
-    if threads == 1 or len(numbers) <= 1:
-        scratch = Scratch()
-        yield from (engine.block(number, scratch) for number in numbers)
-        return
-    free = [Scratch() for _ in range(threads)]
-
-    def task(number: int) -> Tally:
-        scratch = free.pop()
-        try:
-            return engine.block(number, scratch)
-        finally:
-            free.append(scratch)
-
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        closing(_ahead(numbers, lambda number: pool.submit(task, number), 2 * threads)) as waiting,
-    ):
-        for _, future in waiting:
-            yield future.result()
 
 
 def on_executor(
@@ -61,7 +35,7 @@ def on_executor(
 
     workers = getattr(executor, "_max_workers", None) or os.cpu_count() or 1
     broken = False
-    with closing(_ahead(numbers, submit, 2 * workers)) as waiting:
+    with closing(ahead(numbers, submit, 2 * workers)) as waiting:
         for number, future in waiting:
             if broken:
                 yield engine.block(number, scratch)
@@ -83,21 +57,3 @@ def _answer(future: Future[Any]) -> tuple[Any, Exception | None]:
         return future.result(), None
     except Exception as error:
         return None, error
-
-
-def _ahead(
-    items: Iterable[int], submit: Callable[[int], Future[T]], ahead: int
-) -> Generator[tuple[int, Future[T]], None, None]:
-    """Submit items a few ahead and give each with its future, in order; cancel the rest if nobody wants them."""
-    waiting: deque[tuple[int, Future[T]]] = deque()
-    remaining = iter(items)
-    try:
-        for item in remaining:
-            waiting.append((item, submit(item)))
-            if len(waiting) > ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        for _, future in waiting:
-            future.cancel()

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import DivergenceError
 from ..packing import Packing
 from ..program.batch import Scratch
-from ..program.recording import Recording
+from ..program.recording import FIELDS, Recording
 from ..program.variants import Trie, Variant
 from ..structure import Spec
 from .engine import Engine
@@ -62,15 +62,9 @@ class Travelling:
 
 def _stripped(recording: Recording) -> Recording:
     """Copy without the user's classes, which a worker may not know."""
-    columns = {name: getattr(recording, name) for name in _COLUMNS}
+    columns = {name: getattr(recording, name) for name in FIELDS}
     inputs, outputs = (Packing(Spec("leaf"), [(p.size,)]) for p in (recording.inputs, recording.outputs))
     return Recording(columns, inputs, outputs, recording.sites)
-
-
-_COLUMNS = (
-    "opcode", "arg0", "arg1", "partial0", "partial1", "value", "table_starts", "table_rows", "table_values",
-    "table_users", "table_used", "output_rows", "output_constants",
-)  # fmt: skip
 
 
 def run_block(digest: str, data: bytes, number: int) -> Tally | None:

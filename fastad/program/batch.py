@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
 from .watch import require_output
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 GROUP = kernels.GROUP
 _GUARD = OPCODE["guard"]
@@ -326,31 +330,47 @@ def run_in_order(
 ) -> None:
     """Run ranges of groups on threads and consume their results in order, a few ranges ahead at most."""
     pieces = list(pieces)
-    if threads == 1 or len(pieces) == 1:
+    with closing(on_threads(lambda piece, scratch: runner.run(*piece, scratch), pieces, threads)) as outputs:
+        for (first, _), output in zip(pieces, outputs):
+            consume(first, output)
+
+
+def on_threads(task: Callable[[T, Scratch], R], items: Sequence[T], threads: int) -> Generator[R, None, None]:
+    """Give the answers of a task for these items in order, computed by threads, a few items ahead at most."""
+    if threads == 1 or len(items) <= 1:
         scratch = Scratch()
-        for first, stop in pieces:
-            consume(first, runner.run(first, stop, scratch))
+        yield from (task(item, scratch) for item in items)
         return
     free = [Scratch() for _ in range(threads)]
 
-    def task(first: int, stop: int) -> Output:
+    def run(item: T) -> R:
         scratch = free.pop()
         try:
-            return runner.run(first, stop, scratch)
+            return task(item, scratch)
         finally:
             free.append(scratch)
 
-    ahead = 2 * threads
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = [(first, pool.submit(task, first, stop)) for first, stop in pieces[:ahead]]
-        try:
-            for at in range(len(pieces)):
-                first, future = waiting.pop(0)
-                output = future.result()
-                if at + ahead < len(pieces):
-                    following = pieces[at + ahead]
-                    waiting.append((following[0], pool.submit(task, *following)))
-                consume(first, output)
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        closing(ahead(items, lambda item: pool.submit(run, item), 2 * threads)) as waiting,
+    ):
+        for _, future in waiting:
+            yield future.result()
+
+
+def ahead(
+    items: Iterable[T], submit: Callable[[T], Future[R]], count: int
+) -> Generator[tuple[T, Future[R]], None, None]:
+    """Submit items a few ahead and give each with its future, in order; cancel the rest if nobody wants them."""
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    remaining = iter(items)
+    try:
+        for item in remaining:
+            waiting.append((item, submit(item)))
+            if len(waiting) > count:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, future in waiting:
+            future.cancel()

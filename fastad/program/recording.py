@@ -26,6 +26,8 @@ from ..record.tape import Tape
 
 _SAME, _GUARD = OPCODE["same"], OPCODE["guard"]
 COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "value")
+TABLES = ("table_starts", "table_rows", "table_values", "table_users", "table_used")
+FIELDS = (*COLUMNS, *TABLES, "output_rows", "output_constants")  # what a recording is made of
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ class Recording:
 
     def tables(self) -> dict[str, NDArray[Any]]:
         """Return the lookup tables as columns."""
-        names = ("table_starts", "table_rows", "table_values", "table_users", "table_used")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in TABLES}
 
     def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> Point:
         """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
