@@ -175,12 +175,12 @@ class _Scan(FunctionRule):
 def advance(steps: int, snapshots: int) -> int:
     """Steps to run ahead before the next snapshot, of a stretch for which there are so many, its first state included.
 
-    With s snapshots and r repeats, binomial(s + r, s) steps can be reversed: as many as with one repeat less up to the
-    next snapshot, and with one snapshot less behind it.
+    With s snapshots and r repeats, binomial(s + r, s) steps can be reversed. The fewest runs result where what comes
+    before the next snapshot needs one repeat less, and what comes behind it as many with one snapshot less.
     """
     if snapshots == 1:
         return steps - 1
     repeats = 1
     while comb(snapshots + repeats, snapshots) < steps:
         repeats += 1
-    return max(1, steps - comb(snapshots - 1 + repeats, snapshots - 1))
+    return max(1, steps - comb(snapshots - 1 + repeats, snapshots - 1), comb(snapshots + repeats - 2, snapshots))

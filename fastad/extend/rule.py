@@ -82,7 +82,7 @@ class FunctionRule:
         dots = [None if dot is None else _scalar(dot) for dot in dots]
         found = self._differentiate(self.push, operands, results, dots, dots)
         assert self.outputs is not None
-        return self.outputs.leaves(found, is_input)
+        return picked(self.outputs.spec, found)
 
     def _differentiate(
         self, way: Callable[..., Any], operands: Leaves, results: Leaves, given: Any, new: Leaves

@@ -123,7 +123,8 @@ class BlockAt:
         if not any(bar.any() for bar in bars):  # a product with an exactly zero factor is zero
             return
         bars = [bar.copy() for bar in bars]
-        found = self._block.rule.adjoints(self._operands, self._results, bars, self._block.wanted)
+        with np.errstate(all="ignore"):  # NaN and inf flow, as through rows
+            found = self._block.rule.adjoints(self._operands, self._results, bars, self._block.wanted)
         for (_, rows), bar in zip(self._block.operands, found, strict=True):
             if bar is not None:
                 active = rows >= 0
@@ -145,7 +146,8 @@ class BlockAt:
     def _tangents(self, dots: list[Any], parts: list[Vector]) -> list[Any]:
         if all(dot is None for dot in dots):
             return [0.0] * len(parts)
-        return self._block.rule.tangents(self._operands, self._results, dots)
+        with np.errstate(all="ignore"):
+            return self._block.rule.tangents(self._operands, self._results, dots)
 
 
 def blocks_at(blocks: Iterable[Block], values: Vector) -> list[BlockAt]:
