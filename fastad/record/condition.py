@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -171,6 +171,11 @@ class ConditionArray(_NoNumber):
 
     def _as_array(self) -> ConditionArray:
         return self
+
+    def _moved(self, call: Callable[..., Any], *others: ConditionArray) -> ConditionArray:
+        """Conditions as a call moves the elements of arrays."""
+        index = call(self._index, *(other._index for other in others))
+        return ConditionArray(self.tape, index, call(self.outcome, *(other.outcome for other in others)))
 
     def _rows(self) -> NDArray[np.int32]:
         """Rows of the conditions; raises where a rewind has dropped them."""

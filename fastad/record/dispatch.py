@@ -81,7 +81,7 @@ def deliver(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwar
         if target is not None and not hasattr(target, "_write"):
             raise TypeError(
                 f"{name} cannot write an active result into a float array: an active needs its row; "
-                "drop out=, or collect results in fastad.zeros(shape, like=x)"
+                "drop out=, or collect results in fad.zeros(shape, like=x)"
             )
     result = function(*args, **kwargs)
     results = result if isinstance(result, tuple) else (result,)

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from . import numpy_algebra, numpy_calculus, numpy_order, numpy_reduce, numpy_shape, numpy_ufuncs  # noqa: F401
+from . import (  # noqa: F401  (they register what they define)
+    numpy_algebra,
+    numpy_calculus,
+    numpy_choose,
+    numpy_order,
+    numpy_quantile,
+    numpy_reduce,
+    numpy_shape,
+    numpy_ufuncs,
+)
 from .array import ActiveArray
 from .dispatch import array_function
 

@@ -120,13 +120,21 @@ def _reduced_lanes(ufunc: Any, function: Callable[[Any, Any], Any], a: Any, empt
 
 
 def _reduced_logical(ufunc: Any, a: Any, axis: Axis, keepdims: bool) -> Any:
-    """As data: the maximum of ones and zeros is their OR, the minimum their AND."""
-    if ufunc.__name__ not in _IDENTITY:
-        raise TypeError(f"np.{ufunc.__name__}.reduce is not available for active values")
-    of_numbers = np.maximum if ufunc.__name__ == "logical_or" else np.minimum
-    start = float(_IDENTITY[ufunc.__name__])
-    ones = where(_truth(a), 1.0, 0.0)
-    return reduced(of_numbers, UFUNCS[of_numbers.__name__], ones, axis, keepdims=keepdims, initial=start) != 0.0
+    """As data, without guards."""
+    if ufunc.__name__ not in _IDENTITY or keepdims:
+        raise TypeError(f"np.{ufunc.__name__}.reduce with keepdims={keepdims} is not available for active values")
+    left = _truth(a)._as_array()
+    axes = axes_of(axis, left.outcome.ndim)
+    kept = tuple(n for n in range(left.outcome.ndim) if n not in axes)
+    left = left._moved(lambda x: x.transpose(axes + kept).reshape(-1, *(x.shape[n] for n in kept)))
+    if len(left) == 0:
+        return np.full(left.shape[1:], _IDENTITY[ufunc.__name__])[()]
+    while len(left) > 1:
+        half = len(left) // 2
+        pairs = UFUNCS[ufunc.__name__](left[:half], left[half : 2 * half])
+        odd = len(left) % 2
+        left = pairs._moved(lambda x, last: np.concatenate([x, last]), left[-1:]) if odd else pairs
+    return left[0]
 
 
 def _accumulated(ufunc: Any, function: Callable[[Any, Any], Any], a: Any, axis: int = 0) -> Any:
@@ -167,7 +175,7 @@ def _truth(x: Any) -> Any:
 
 
 def _require_conditions(x: Any) -> Any:
-    if not isinstance(x, Condition | ConditionArray) and np.asarray(x).dtype != np.bool_:
+    if not isinstance(x, Condition | ConditionArray) and np.result_type(x) != np.bool_:
         raise TypeError("bitwise operations are for conditions and bools; compare numbers first")
     return _truth(x)
 
