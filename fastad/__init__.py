@@ -13,12 +13,13 @@ from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record import algebra as _algebra  # what np.linalg means for active arrays
 from .record.active import Active
-from .record.array import ActiveArray, array, stack, zeros
+from .record.array import array, stack, zeros
 from .record.condition import Condition, ConditionArray
 from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lines import debug
 from .record.lookup import interp, interp2, take
+from .record.methods import ActiveArray
 from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .sparse import Coloring, Pattern

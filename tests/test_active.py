@@ -170,14 +170,14 @@ def test_ufuncs_without_a_rule(tape):
     x = tape.input(2.0)
     with pytest.raises(TypeError, match=r"np\.nextafter has no rule .* operations table"):
         np.nextafter(x, 1.0)
-    with pytest.raises(TypeError, match=r"np\.add\.reduce"):
+    with pytest.raises(ValueError, match="axis 0 is out of bounds"):
         np.add.reduce(x)
     with pytest.raises(TypeError, match="where"):
-        np.exp(x, where=True)
+        np.exp(x, where=False)
     with pytest.raises(TypeError, match=r"drop out=.*zeros"):
         np.exp(x, out=np.zeros(()))
-    with pytest.raises(TypeError, match=r"np\.cumsum"):
-        np.cumsum(x)
+    with pytest.raises(TypeError, match=r"np\.unique is not available"):
+        np.unique(x)
 
 
 # -------------------- comparisons and truths --------------------

@@ -9,7 +9,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -90,13 +90,13 @@ class ActiveArray(Operators):
         """Transposed view."""
         return ActiveArray(self._value.T, self._index.T, self.tape)
 
-    def reshape(self, *shape: Any) -> ActiveArray:
+    def reshape(self, *shape: Any, **order: Any) -> ActiveArray:
         """View with another shape where NumPy gives one, else a copy."""
-        return ActiveArray(self._value.reshape(*shape), self._index.reshape(*shape), self.tape)
+        return ActiveArray(self._value.reshape(*shape, **order), self._index.reshape(*shape, **order), self.tape)
 
-    def ravel(self) -> ActiveArray:
+    def ravel(self, order: Any = "C") -> ActiveArray:
         """View with one axis where NumPy gives one, else a copy."""
-        return self.reshape(-1)
+        return ActiveArray(self._value.ravel(order), self._index.ravel(order), self.tape)
 
     def copy(self) -> ActiveArray:
         """Array with elements of its own; the rows are the same."""
@@ -111,6 +111,14 @@ class ActiveArray(Operators):
 
     def _plain(self) -> NDArray[np.float64]:
         return self._value.copy()
+
+    def _write(self, item: Any) -> ActiveArray:
+        """Take a result of this very shape, as ``out=`` of NumPy's functions."""
+        shape = np.shape(getattr(item, "_value", item))
+        if shape != self.shape:
+            raise ShapeError(f"out= of shape {self.shape} for a result of shape {shape}")
+        self[...] = item
+        return self
 
     def __len__(self) -> int:
         return len(self._value)
@@ -140,11 +148,13 @@ class ActiveArray(Operators):
 
     # -------------------- arithmetic --------------------
 
-    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Sum over all elements or along axes, added in C order."""
+    def sum(self, axis: Axis = None, *, keepdims: bool = False, **more: Any) -> Any:
+        """Sum over all elements or along axes, added in C order; ``initial``, ``where``, ``out`` as in NumPy."""
+        if more:
+            return array_function(np.sum, (self, axis), {"keepdims": keepdims, **more})
         if axis is None and not keepdims:
             return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
-        axes = _axes(axis, self.ndim)
+        axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)
         shape, count = tuple(self.shape[n] for n in kept), _count(self.shape, axes)
         value = self._value.transpose(kept + axes).reshape(*shape, count)
@@ -154,9 +164,11 @@ class ActiveArray(Operators):
             total[at] = self._element(*self.tape._append_sum(index[at], value[at]))
         return total.reshape([1 if n in axes else self.shape[n] for n in range(self.ndim)]) if keepdims else total[()]
 
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    def mean(self, axis: Axis = None, *, keepdims: bool = False, **more: Any) -> Any:
         """Sum divided by the number of elements."""
-        return self.sum(axis, keepdims=keepdims) / _count(self.shape, _axes(axis, self.ndim))
+        if more:
+            return array_function(np.mean, (self, axis), {"keepdims": keepdims, **more})
+        return self.sum(axis, keepdims=keepdims) / _count(self.shape, axes_of(axis, self.ndim))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -181,6 +193,10 @@ class ActiveArray(Operators):
     def __deepcopy__(self, memo: Any) -> ActiveArray:
         return self.copy()
 
+    if TYPE_CHECKING:  # what methods.py attaches
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __repr__(self) -> str:
         return f"ActiveArray({np.array2string(self._value, separator=', ')})"
 
@@ -200,7 +216,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes from 0 in ascending order, all for None."""
     return tuple(range(ndim)) if axis is None else tuple(sorted(normalize_axis_tuple(axis, ndim, "axis")))
 

@@ -14,8 +14,8 @@ from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten, is_result, real_array
 from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
-from .array import ActiveArray, Axis, common_tape, elementwise, operand
-from .condition import Condition, ConditionArray, refuse_condition
+from .array import ActiveArray, common_tape, elementwise, operand
+from .condition import Condition, ConditionArray
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
 from .dual import Dual
 from .storage import Storage
@@ -196,16 +196,6 @@ def _frozen(leaf: Any) -> Any:
     return leaf.value if isinstance(leaf, Active) else leaf
 
 
-def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    refuse_condition(a, "operand")
-    return a.sum(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
-
-
-def _mean(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    refuse_condition(a, "operand")
-    return a.mean(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
-
-
 def _round(x: Any, decimals: int | None = None) -> Any:
     """Round as np.round does, ties to even; active, since the whole number may differ between scenarios.
 
@@ -275,5 +265,5 @@ UFUNCS.update(TESTS)
 UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
 UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
 UFUNCS["divmod"] = _divmod
-ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip, np.sum: _sum, np.mean: _mean})
+ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip})
 ARRAY_FUNCTIONS.update({np.round: _round, np.around: _round})
