@@ -10,6 +10,7 @@ from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
 from .record.active import Active
 from .record.array import array, stack, zeros
+from .record.complexes import ActiveComplex
 from .record.condition import Condition, ConditionArray
 from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
@@ -35,6 +36,7 @@ __all__ = sorted(
     [
         "Active",
         "ActiveArray",
+        "ActiveComplex",
         "Condition",
         "ConditionArray",
         "BatchResult",

@@ -21,7 +21,7 @@ from ..ops import OPCODE, OPS
 from ..structure import real_array, refuse_foreign
 from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
-from .dispatch import array_function, array_ufunc, no_array
+from .dispatch import array_function, array_ufunc, beyond_reals, is_complex, no_array
 from .operators import Operators
 from .storage import Storage
 
@@ -334,6 +334,8 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 
 
 def _supported(other: Any) -> bool:
+    if is_complex(other):
+        return False
     if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
         return True
     refuse_foreign(other, "operand")
@@ -341,9 +343,12 @@ def _supported(other: Any) -> bool:
 
 
 def _operator(code: int, reflected: bool = False) -> Any:
+    dunder = OPS[code].dunder or ""
+    dunder = f"__r{dunder.strip('_')}__" if reflected else dunder
+
     def method(self: ActiveArray, other: Any) -> Any:
         if not _supported(other):
-            return NotImplemented
+            return beyond_reals(dunder, self, other)
         return elementwise(code, other, self) if reflected else elementwise(code, self, other)
 
     return method
@@ -353,6 +358,8 @@ def _in_place(function: Any) -> Any:
     """``a += b`` writes through views, as in NumPy."""
 
     def method(self: ActiveArray, other: Any) -> Any:
+        if is_complex(other):
+            raise TypeError("a complex number does not go into a real array: write a = a + z, which makes another one")
         if not _supported(other):
             return NotImplemented
         self[...] = function(self, other)
@@ -384,7 +391,9 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
     if is_whole(exponent):
         product = whole_power(self, abs(int(exponent)), _square)
         return product if exponent > 0 else elementwise(OPCODE["reciprocal"], product)
-    return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
+    if not _supported(exponent):
+        return beyond_reals("__pow__", self, exponent)
+    return elementwise(OPCODE["pow"], self, exponent)
 
 
 ActiveArray.__pow__ = _pow  # type: ignore[method-assign,assignment]
