@@ -448,6 +448,53 @@ def test_numbers_and_actives_mixed(tape):
     assert np.atleast_1d(x).index.tolist() == [0]
 
 
+def test_making_arrays_that_take_actives(tape):
+    x, a = tape.input(2.0), tape.inputs([1.0, 2.0])
+    for like in (x, a):
+        for make, expected in (
+            (lambda like: np.zeros(3, like=like), [0.0] * 3),
+            (lambda like: np.ones((1, 2), like=like), [[1.0, 1.0]]),
+            (lambda like: np.full(2, 5.0, like=like), [5.0, 5.0]),
+            (lambda like: np.eye(2, like=like), [[1.0, 0.0], [0.0, 1.0]]),
+            (lambda like: np.arange(3.0, like=like), [0.0, 1.0, 2.0]),
+            (lambda like: np.array([[x, 1.0], [3, x]], like=like), [[2.0, 1.0], [3.0, 2.0]]),
+            (lambda like: np.asarray([1.0, 2.0], like=like), [1.0, 2.0]),
+        ):
+            made = make(like)
+            assert type(made) is fad.ActiveArray
+            assert made.value.tolist() == expected
+            made[(0,) * made.ndim] = x * x
+            assert tape.reverse(made.sum(), wrt=x) >= 4.0
+        assert np.zeros(2, int, like=like).dtype == int
+    for made in (np.zeros_like(a), np.ones_like(a), np.empty_like(a, shape=(2, 2)), np.full_like(a, x)):
+        made[0] = x
+        assert (made.index[0] == x.index).all()
+    assert np.zeros_like(a, dtype=bool).tolist() == [False, False]
+    assert np.zeros_like(x).tolist() == 0.0
+    with pytest.raises(TypeError, match="float64"):
+        np.array([x], dtype=int, like=x)
+    with pytest.raises(TypeError, match=r"fad\.array"):
+        np.array([x])
+
+
+def test_masks_of_conditions_among_other_keys():
+    def f(a):
+        return a[:, a[0] > 1.0].sum() + a[a[:, 0] > 0.0, 1].sum()
+
+    numbers = np.array([[1.0, 2.0, 3.0], [-1.0, 5.0, 6.0]])
+    program = fad.record(f, numbers)
+    for other in (numbers, -numbers, numbers[:, ::-1]):
+        assert program(other) == f(other)
+        np.testing.assert_array_equal(program.grad(other), fad.grad(f)(other))
+
+
+def test_a_scalar_has_what_a_float_has(tape):
+    x = tape.input(2.0)
+    assert x.real is x
+    assert x.imag == 0.0
+    assert x.conjugate() is x
+
+
 def test_what_an_array_says_of_itself(tape):
     a = tape.inputs(np.ones((2, 3)))
     assert (a.dtype, a.itemsize, a.shape, a.ndim, a.size, len(a)) == (np.float64, 8, (2, 3), 2, 6, 2)

@@ -300,6 +300,6 @@ def test_refusals():
         for name in ("erf", "norm_cdf", "maximum", "hypot"):
             with pytest.raises(TypeError, match=f"{name} is not available for complex"):
                 getattr(fad, name)(*[bad] * (1 + (name in ("maximum", "hypot"))))
-    with pytest.raises(TypeError, match="real"):
+    with pytest.raises(TypeError, match=r"the function returned ActiveComplex.*return a number"):
         fad.grad(lambda x: 1j * x)(1.0)
     assert "ActiveComplex(Active(1.0), Active(2.0))" in repr(z)

@@ -76,6 +76,20 @@ class Active(Operators):
         condition = Condition(self.tape, _SAME, self._row, -1, self._value, True)
         self.tape._append_guard(condition._rows(), True, sys._getframe(1))
 
+    @property
+    def real(self) -> Active:
+        """The number itself, as of a float."""
+        return self
+
+    @property
+    def imag(self) -> float:
+        """Zero."""
+        return 0.0
+
+    def conjugate(self) -> Active:
+        """Return the number itself."""
+        return self
+
     def _rows(self) -> int:
         return self.index
 
@@ -131,7 +145,7 @@ class Active(Operators):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return array_function(func, args, kwargs, self)
 
 
 def passive_float(value: Any) -> Any:

@@ -204,7 +204,7 @@ class ActiveArray(Operators):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return array_function(func, args, kwargs, self)
 
     def __pos__(self) -> ActiveArray:
         return self
@@ -228,6 +228,8 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 def _passive_key(key: Any) -> Any:
     """A mask of conditions as booleans, with a guard for each: the shape of the result depends on them."""
+    if isinstance(key, tuple):
+        return tuple(map(_passive_key, key))
     return key._guarded() if isinstance(key, ConditionArray) else key
 
 

@@ -18,6 +18,7 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}  # reduce, accumulate, outer, 
 ARRAY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {}  # of an active and a complex operand
 COMPLEX_OPERATORS: dict[str, Callable[..., Any]] = {}  # the same by operator method
+MADE_LIKE: dict[Callable[..., Any], Callable[..., Any]] = {}  # np.zeros(..., like=x): called with x first
 OWN_DTYPE: set[Callable[..., Any]] = set()  # array functions whose dtype= may be another than float64
 
 
@@ -82,8 +83,10 @@ def no_array(message: str) -> TypeError:
     return masked_array("operand") if caller.startswith("numpy.ma") else TypeError(message)
 
 
-def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer ``np.func(*args)`` where an argument is active."""
+def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], asked: Any = None) -> Any:
+    """Answer ``np.func(*args)`` where an argument, or ``like=``, is active; ``asked`` is what NumPy asked."""
+    if asked is not None and func in MADE_LIKE:
+        return MADE_LIKE[func](asked, *args, **kwargs)
     function = ARRAY_FUNCTIONS.get(func)
     name = f"np.{getattr(func, '__name__', func)}"
     if function is None:
