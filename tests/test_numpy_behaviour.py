@@ -423,13 +423,14 @@ def test_empty_arrays(tape):
     empty = tape.inputs(np.zeros((0, 3)))
     assert np.sum(empty) == 0.0
     assert np.prod(empty) == 1.0
+    assert (np.sum(empty, initial=2.0), np.prod(empty, initial=3.0), np.max(empty, initial=4.0)) == (2.0, 3.0, 4.0)
     assert np.sum(empty, axis=0).tolist() == [0.0] * 3
     assert np.cumsum(empty).shape == (0,)
     assert np.sort(empty, axis=0).shape == (0, 3)
     assert np.concatenate([empty, tape.inputs([[1.0, 2.0, 3.0]])]).shape == (1, 3)
     assert (empty.T @ empty).tolist() == [[0.0] * 3] * 3
     assert list(empty) == []
-    for extreme in (np.max, np.argmax, np.median):
+    for extreme in (np.max, np.argmax, np.median, np.nanmin):
         with pytest.raises(ValueError, match=r"empty|zero-size"):
             extreme(empty)
 
