@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, inspect, nopython, smooth
 from .checking import check_gradient
+from .extend.checkpoint import checkpoint, scan
+from .extend.custom import custom
+from .extend.implicit import implicit
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
+from .record import algebra as _algebra  # what np.linalg means for active arrays
 from .record.active import Active
 from .record.array import array, stack, zeros
 from .record.complexes import ActiveComplex
@@ -50,13 +54,16 @@ __all__ = sorted(
         "brownian_bridge",
         "brownian_pca",
         "check_gradient",
+        "checkpoint",
         "clip",
+        "custom",
         "debug",
         "derivative",
         "errors",
         "grad",
         "hessian",
         "hvp",
+        "implicit",
         "inspect",
         "interp",
         "interp2",
@@ -65,6 +72,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "scan",
         "smooth",
         "sparsity",
         "stack",

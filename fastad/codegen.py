@@ -118,8 +118,8 @@ def _cases(bodies: Iterator[tuple[int, Op, str]]) -> str:
 
 
 def _computed(op: Op) -> bool:
-    """Whether replay computes the row from its rule: inputs are given, guards compared, tables looked up."""
-    return op.name not in ("input", "guard", "locate", "take")
+    """Whether replay computes the row from its rule: inputs are given, guards compared, tables and blocks apart."""
+    return op.name not in ("input", "guard", "locate", "take", "block", "part")
 
 
 def _value_bodies() -> Iterator[tuple[int, Op, str]]:

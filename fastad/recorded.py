@@ -102,9 +102,9 @@ class Recorded:
 
     def pattern(self, rows: NDArray[np.int32]) -> Pattern:
         """Pattern of the derivative of rows by the inputs."""
-        empty = np.empty(0, np.int32)
         columns = (self.tape.opcode, self.tape.arg0, self.tape.arg1)
-        return Pattern.of_rows(columns, (empty, empty, empty), np.arange(self.inputs.size, dtype=np.int32), rows)
+        tables = self.tape._tables.used(len(self.tape), {block.row for block in self.tape.blocks})
+        return Pattern.of_rows(columns, tables, np.arange(self.inputs.size, dtype=np.int32), rows)
 
     def gradient_rows(self, output: int) -> NDArray[np.int32]:
         """Append the adjoint rows of one output; returns those of the inputs, -1 for a passive one."""

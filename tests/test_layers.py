@@ -19,6 +19,7 @@ LAYERS = [
     {"nopython"},
     {"forward", "program", "recorded"},
     {"taylor", "transforms"},
+    {"extend"},
     {"montecarlo", "inspect", "checking"},
     {"smooth"},
     {"__init__"},

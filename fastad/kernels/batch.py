@@ -273,9 +273,9 @@ def _uniform_sweep(uniform_rows, uniform_adjoint, sums, masked):
     for i in range(uniform_adjoint.shape[0]):
         sums[i + 1] = _lane_sum(uniform_adjoint[i])
     if masked is not None:
-        reverse_masked(arg0, arg1, partial0, partial1, sums, arg0.size)
+        reverse_masked(arg0, arg1, partial0, partial1, sums, 0, arg0.size)
     else:
-        reverse(arg0, arg1, partial0, partial1, sums, arg0.size)
+        reverse(arg0, arg1, partial0, partial1, sums, 0, arg0.size)
 
 
 @jit

@@ -19,6 +19,7 @@ _WHERE = OPCODE["where"]
 _GUARD = OPCODE["guard"]
 _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
+_BLOCK = OPCODE["block"]
 
 # Which operands of which operation have a partial at all; 0.0 in the table means never.
 _ZERO = [[partial == "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS]
@@ -33,7 +34,7 @@ READS_X[_TAKE] = [True, False, False, False]  # its place in the table
 
 @jit
 def _any(mask, tables, row):
-    """Whether an element of the table of a TAKE row is marked."""
+    """Whether an element of the table of a TAKE or BLOCK row is marked."""
     starts, elements, used = tables
     for at in range(starts[used[row]], starts[used[row] + 1]):
         if elements[at] >= 0 and mask[elements[at]]:
@@ -55,7 +56,7 @@ def mark_needed(opcode, arg0, arg1, tables, needed):
             needed[arg1[row]] = True
         if opcode[row] == _WHERE:
             needed[row - 1] = True
-        if opcode[row] == _TAKE:
+        if opcode[row] == _TAKE or opcode[row] == _BLOCK:
             starts, elements, used = tables
             for at in range(starts[used[row]], starts[used[row] + 1]):
                 if elements[at] >= 0:
@@ -71,7 +72,7 @@ def mark_varying(opcode, arg0, arg1, tables, varying):
         x = arg0[row] >= 0 and varying[arg0[row]]
         y = arg1[row] >= 0 and varying[arg1[row]]
         varying[row] = x or y or (opcode[row] == _WHERE and varying[row - 1])
-        if opcode[row] == _TAKE and not varying[row]:
+        if (opcode[row] == _TAKE or opcode[row] == _BLOCK) and not varying[row]:
             varying[row] = _any(varying, tables, row)
 
 
@@ -84,7 +85,7 @@ def mark_differentiated(opcode, arg0, arg1, tables, has_x, has_y, active):
             continue
         x = arg0[row] >= 0 and active[arg0[row]] and has_x[op]
         y = arg1[row] >= 0 and active[arg1[row]] and has_y[op]
-        active[row] = x or y or (op == _TAKE and _any(active, tables, row))
+        active[row] = x or y or ((op == _TAKE or op == _BLOCK) and _any(active, tables, row))
 
 
 @jit

@@ -125,9 +125,9 @@ def point(frame, vector, outputs, first, gradient):
         adjoint[: stop + 1] = 0.0
         adjoint[row + 1] = 1.0
         if masked:
-            reverse_masked(arg0, picked, partial0, partial1, adjoint, row + 1)
+            reverse_masked(arg0, picked, partial0, partial1, adjoint, 0, row + 1)
         else:
-            reverse(arg0, picked, partial0, partial1, adjoint, row + 1)
+            reverse(arg0, picked, partial0, partial1, adjoint, 0, row + 1)
         nan = False
         for i in range(vector.size):
             nan = nan or adjoint[i + 1] != adjoint[i + 1]

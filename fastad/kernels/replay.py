@@ -272,6 +272,8 @@ def partials(op, x, y, v, c):
         return y, x
     elif op == 76:  # variable
         return 1.0, 0.0
+    elif op == 78:  # part
+        return 1.0, 0.0
     return 0.0, 0.0
 
 

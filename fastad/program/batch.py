@@ -24,6 +24,7 @@ from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
 from ..record.lines import debugging
+from . import point_by_point
 from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
@@ -195,21 +196,36 @@ def _without_guards(forward: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ..
     return tuple(column[keep] for column in forward)
 
 
+class _BoundByPoint:
+    """A variant with BLOCK rows, bound to a call: scenario after scenario."""
+
+    def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
+        self._asked = variant.recording, call, per_lane
+        self._n = call.n
+
+    def run(self, first: int, stop: int, scenarios: NDArray[np.int64], scratch: Scratch) -> Output:
+        """Replay groups of consecutive scenarios, or of those listed."""
+        last = min(stop * GROUP, scenarios.size or self._n)
+        chosen = scenarios[first * GROUP : last] if scenarios.size else np.arange(first * GROUP, last)
+        return Output(*point_by_point.run(*self._asked, chosen, GROUP))
+
+
 class Runner:
     """One call over all variants; runs any range of groups on any thread."""
 
     def __init__(self, trie: Trie, call: Call) -> None:
         self._trie = trie
         self._call = call
-        self._bound: dict[Variant, _Bound] = {}
+        self._bound: dict[Variant, _Bound | _BoundByPoint] = {}
         self._lock = threading.Lock()
         self._debugging = debugging()
         self.root = self._bind(trie.root, call.per_lane)
 
-    def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
+    def _bind(self, variant: Variant, per_lane: bool) -> _Bound | _BoundByPoint:
         with self._lock:
             if variant not in self._bound:
-                self._bound[variant] = _Bound(variant, self._call, per_lane)
+                bound = _BoundByPoint if variant.recording.blocks else _Bound
+                self._bound[variant] = bound(variant, self._call, per_lane)
             return self._bound[variant]
 
     def run(self, first: int, stop: int, scratch: Scratch) -> Output:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..record.blocks import Rule
 from ..record.lines import debugging
 from ..sparse import Coloring, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
@@ -140,7 +141,7 @@ class Program:
         Raises
         ------
         TypeError
-            A static argument is not a number, string, bool or None.
+            A static argument is not a number, string, bool or None; or a rule of one's own was recorded.
         """
         Path(path).write_bytes(to_bytes(list(self._tries.values())))
 
@@ -150,7 +151,9 @@ class Program:
             f = self._f
         except (pickle.PicklingError, AttributeError, TypeError):
             f = None  # a lambda or a local function: the copy replays, but cannot record again
-        return _restore, (to_bytes(list(self._tries.values())), f, self._max_variants, self._on_divergence)
+        rules: list[Rule] = []
+        data = to_bytes(list(self._tries.values()), rules=rules)
+        return _restore, (data, f, self._max_variants, self._on_divergence, rules)
 
     # -------------------- arguments --------------------
 
@@ -174,7 +177,9 @@ class Program:
             self._tries[key] = Trie.record(self._f, packing, _as_they_are, self._max_variants, vector)
             self._like = self._like or packing
         trie = self._tries[key]
-        if self._quick is None or self._quick.trie is not trie:
+        if trie.root.recording.blocks:
+            self._quick = None
+        elif self._quick is None or self._quick.trie is not trie:
             self._quick = Quick(trie, packing, self._like or packing)
         return trie
 
@@ -432,9 +437,11 @@ def _written(gradient: Any, out: Any) -> Any:
     return out
 
 
-def _restore(data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str) -> Program:
+def _restore(
+    data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str, rules: Sequence[Rule] = ()
+) -> Program:
     program = Program(f, max_variants)
-    for trie in from_bytes(data, f, _as_they_are, max_variants):
+    for trie in from_bytes(data, f, _as_they_are, max_variants, rules):
         inputs = trie.root.recording.inputs
         program._tries[inputs.spec.key(), tuple(inputs.shapes)] = trie
         program._like = program._like or inputs

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..packing import Packing, Vector
 from ..record.linear import Linearization, Numbers
-from ..record.storage import Storage
+from ..record.tape import Tape
 from ..sparse import Coloring, Pattern, fewest
-from .recording import COLUMNS, Point, Recording
+from .recording import COLUMNS, Point, Recording, sites_of
 
 _DIRECTIONS = 64  # of one forward sweep
 
@@ -31,14 +31,15 @@ def gradient_recording(r: Recording, inputs: Packing, elements: NDArray[np.int64
     if r.outputs.shapes != [()] or r.outputs.spec.kind != "leaf":
         raise ShapeError(f"a Hessian needs a program that returns one number, got {r.outputs.describe()}")
     tables = r.tables()
-    storage = Storage.holding({name: getattr(r, name) for name in COLUMNS}, tables)
+    tape = Tape.holding({name: getattr(r, name) for name in COLUMNS}, tables, r.blocks)
     rows = elements.astype(np.int32)
-    linear = Linearization(storage, rows, r.output_rows, per_scenario=True)
+    tape._freezing_guards = True  # what rules of blocks decide is decided anew in every replay
+    linear = Linearization(tape, rows, r.output_rows, per_scenario=True)
     gradient = linear.adjoints(Numbers.passive(np.ones((1, 1))))
-    columns = {name: storage._view(name).copy() for name in COLUMNS} | tables
+    columns = {name: tape._view(name).copy() for name in COLUMNS} | tape._tables.columns()
     columns["output_rows"] = gradient.rows[:, 0]
     columns["output_constants"] = np.where(columns["output_rows"] < 0, gradient.values[:, 0], 0.0)
-    return Recording(columns, r.inputs, inputs, r.sites)
+    return Recording(columns, r.inputs, inputs, [*r.sites, *sites_of(tape)], tape.blocks)
 
 
 def hessian(gradient: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:

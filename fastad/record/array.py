@@ -324,6 +324,16 @@ def stack(items: Any) -> Any:
     return ActiveArray(value, np.array([index for _, index, _ in parts], dtype=np.int32), tape)
 
 
+def flat(items: Any) -> Any:
+    """Return the elements of numbers, arrays and actives, one after the other, as one vector."""
+    parts = [operand(item) for item in items]
+    values = np.concatenate([np.empty(0), *(value.ravel() for value, _, _ in parts)])
+    tape = common_tape(parts)
+    if tape is None:
+        return values
+    return ActiveArray(values, np.concatenate([index.ravel() for _, index, _ in parts]), tape)
+
+
 def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
     """Return zeros that actives can be assigned into, on the tape of ``like``; a float array if it is passive."""
     tape = getattr(like, "tape", None)

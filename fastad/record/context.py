@@ -62,6 +62,16 @@ def recording(tape: Tape) -> Iterator[Tape]:
         _current.reset(token)
 
 
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Run on numbers as if no transform were recording."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def activate(tape: Tape, packing: Packing, vector: Any) -> Any:
     """Return the structure of a packing with new inputs of the tape as its leaves."""
     leaves = []

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ..errors import TapeError, TapeFullError
 from ..kernels import rows as kernels
 from ..ops import OPCODE
+from .blocks import Block, Operand, Rule
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
 from .lines import caller
 from .tables import Tables
@@ -51,6 +52,7 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
+_BLOCK, _PART = OPCODE["block"], OPCODE["part"]
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -107,17 +109,21 @@ class Storage:
         self._header: Header | None = None  # made when compiled code first sees the tape
         self._lent = False  # whether compiled code appends rows at present; see header.py
         self._tables = Tables()
+        self._blocks: list[Block] = []
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
 
     @classmethod
-    def holding(cls, columns: dict[str, NDArray[Any]], tables: dict[str, NDArray[Any]]) -> Storage:
+    def holding(
+        cls, columns: dict[str, NDArray[Any]], tables: dict[str, NDArray[Any]], blocks: Iterable[Block]
+    ) -> Self:
         """Return a storage with copies of rows that were recorded before; it has no inputs and no guard sites."""
         storage = cls()
         storage._reserve(columns["opcode"].size)
         for name, column in columns.items():
             storage._columns[name][: column.size] = column
         storage._tables = Tables.holding(tables)
+        storage._blocks = list(blocks)
         return storage
 
     # -------------------- appending rows --------------------
@@ -220,6 +226,22 @@ class Storage:
         self._next = float(self._flushed)
         return total, row
 
+    def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
+        """A BLOCK row, and a PART row for every element of the results; returns the block."""
+        rows = np.concatenate([np.empty(0, np.int32), *(operand.rows.ravel() for operand in operands)])
+        values = np.concatenate([np.empty(0), *(operand.values.ravel() for operand in operands)])
+        self._check_operands(int(rows.max(initial=-1)))
+        start = self._reserve(1 + sum(result.size for result in results))
+        block = Block(start, rule, tuple(operands), tuple(result.shape for result in results))
+        columns = {name: column[start : block.stop] for name, column in self._columns.items()}
+        columns["opcode"][:1], columns["opcode"][1:] = _BLOCK, _PART
+        columns["arg0"][:1], columns["arg0"][1:], columns["arg1"][:] = -1, start, -1
+        columns["partial0"][:], columns["partial1"][:] = 0.0, 0.0
+        columns["value"][:] = np.concatenate([np.zeros(1), *(result.ravel() for result in results)])
+        self._tables.use(start, self._tables.add(rows, values))
+        self._blocks.append(block)
+        return block
+
     @contextmanager
     def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
         """At most so many rows by a kernel; its cursor holds the next row, and two rows for the kernel's own use."""
@@ -302,6 +324,8 @@ class Storage:
         while self._input_rows and self._input_rows[-1] >= mark:
             del self._input_rows[-1], self._input_names[-1]
         self._tables.rewind(mark)
+        while self._blocks and self._blocks[-1].row >= mark:
+            del self._blocks[-1]
         while self._guard_rows and self._guard_rows[-1] >= mark:
             del self._guard_rows[-1], self._guard_sites[-1]
 
@@ -327,6 +351,11 @@ class Storage:
         view = self._columns[name][: len(self)]
         view.flags.writeable = False
         return view
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Array operations recorded as one, in ascending rows."""
+        return tuple(self._blocks)
 
     @property
     def opcode(self) -> NDArray[np.uint8]:

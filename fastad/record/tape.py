@@ -14,6 +14,7 @@ from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
+from .blocks import blocks_at
 from .condition import Condition, refuse_condition
 from .header import NativeSite
 from .lines import Place, debugging, position
@@ -110,7 +111,7 @@ class Tape(Storage):
         names = [name or "" for name in self._input_names]
         first, second = self.partial0, self.partial1
         columns = (self.opcode, self.arg0, self.arg1, first, second, first, second, self.value)
-        return Rows(*columns, names, self._places())
+        return Rows(*columns, names, self._places(), self.blocks)
 
     # -------------------- sweeps --------------------
 
@@ -186,7 +187,8 @@ class Tape(Storage):
 
     def _sweep_columns(self) -> sweep.Columns:
         self._flush()
-        return tuple(self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))  # type: ignore[return-value]
+        arg0, arg1, partial0, partial1 = (self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))
+        return sweep.Columns(arg0, arg1, partial0, partial1, blocks_at(self._blocks, self._columns["value"]))
 
     def _adjoints(
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
