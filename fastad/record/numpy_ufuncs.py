@@ -41,10 +41,9 @@ def lowered(x: Any) -> Any:
 
 def lanes(a: Any, axis: Axis) -> Any:
     """Return a view or copy of an array with the given axes made one, the last."""
-    axes = axes_of(axis, np.ndim(a))
-    kept = tuple(n for n in range(np.ndim(a)) if n not in axes)
-    count = math.prod(np.shape(a)[n] for n in axes)
-    shape = (*(np.shape(a)[n] for n in kept), count)
+    axes = axes_of(axis, a.ndim)
+    kept = tuple(n for n in range(a.ndim) if n not in axes)
+    shape = (*(a.shape[n] for n in kept), math.prod(a.shape[n] for n in axes))
     return moved(lambda x: x.transpose(kept + axes).reshape(shape), a)
 
 
