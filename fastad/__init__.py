@@ -14,6 +14,7 @@ from .program.program import BatchResult, Program, load, record
 from .record import algebra as _algebra  # what np.linalg means for active arrays
 from .record.active import Active
 from .record.array import array, stack, zeros
+from .record.complexes import ActiveComplex
 from .record.condition import Condition, ConditionArray
 from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
@@ -39,6 +40,7 @@ __all__ = sorted(
     [
         "Active",
         "ActiveArray",
+        "ActiveComplex",
         "Condition",
         "ConditionArray",
         "BatchResult",

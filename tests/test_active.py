@@ -88,7 +88,7 @@ def test_unary_operators(tape):
     assert len(tape) == 3
 
 
-@pytest.mark.parametrize("other", ["1", None, 1j, [1.0], (1.0,), {}, ..., np.complex128(1j)], ids=repr)
+@pytest.mark.parametrize("other", ["1", None, [1.0], (1.0,), {}, ...], ids=repr)
 def test_operators_refuse_what_is_no_real_number(tape, other):
     x = tape.input(2.0)
     for apply, _ in BINARY.values():

@@ -318,7 +318,7 @@ def test_shapes_that_do_not_broadcast(tape):
             a + other
 
 
-@pytest.mark.parametrize("other", ["1", None, 1j, {}, ..., np.ones(3, complex), np.array(["a"])], ids=repr)
+@pytest.mark.parametrize("other", ["1", None, {}, ..., [1j], np.array(["a"])], ids=repr)
 def test_operands_that_are_no_real_numbers(tape, other):
     a = tape.inputs(np.ones(3))
     for apply in OPERATORS:

@@ -423,13 +423,14 @@ def test_empty_arrays(tape):
     empty = tape.inputs(np.zeros((0, 3)))
     assert np.sum(empty) == 0.0
     assert np.prod(empty) == 1.0
+    assert (np.sum(empty, initial=2.0), np.prod(empty, initial=3.0), np.max(empty, initial=4.0)) == (2.0, 3.0, 4.0)
     assert np.sum(empty, axis=0).tolist() == [0.0] * 3
     assert np.cumsum(empty).shape == (0,)
     assert np.sort(empty, axis=0).shape == (0, 3)
     assert np.concatenate([empty, tape.inputs([[1.0, 2.0, 3.0]])]).shape == (1, 3)
     assert (empty.T @ empty).tolist() == [[0.0] * 3] * 3
     assert list(empty) == []
-    for extreme in (np.max, np.argmax, np.median):
+    for extreme in (np.max, np.argmax, np.median, np.nanmin):
         with pytest.raises(ValueError, match=r"empty|zero-size"):
             extreme(empty)
 
@@ -446,6 +447,53 @@ def test_numbers_and_actives_mixed(tape):
     assert np.max(x) is x or np.max(x).index == x.index
     assert (np.shape(x), np.ndim(x), np.size(x)) == ((), 0, 1)
     assert np.atleast_1d(x).index.tolist() == [0]
+
+
+def test_making_arrays_that_take_actives(tape):
+    x, a = tape.input(2.0), tape.inputs([1.0, 2.0])
+    for like in (x, a):
+        for make, expected in (
+            (lambda like: np.zeros(3, like=like), [0.0] * 3),
+            (lambda like: np.ones((1, 2), like=like), [[1.0, 1.0]]),
+            (lambda like: np.full(2, 5.0, like=like), [5.0, 5.0]),
+            (lambda like: np.eye(2, like=like), [[1.0, 0.0], [0.0, 1.0]]),
+            (lambda like: np.arange(3.0, like=like), [0.0, 1.0, 2.0]),
+            (lambda like: np.array([[x, 1.0], [3, x]], like=like), [[2.0, 1.0], [3.0, 2.0]]),
+            (lambda like: np.asarray([1.0, 2.0], like=like), [1.0, 2.0]),
+        ):
+            made = make(like)
+            assert type(made) is fad.ActiveArray
+            assert made.value.tolist() == expected
+            made[(0,) * made.ndim] = x * x
+            assert tape.reverse(made.sum(), wrt=x) >= 4.0
+        assert np.zeros(2, int, like=like).dtype == int
+    for made in (np.zeros_like(a), np.ones_like(a), np.empty_like(a, shape=(2, 2)), np.full_like(a, x)):
+        made[0] = x
+        assert (made.index[0] == x.index).all()
+    assert np.zeros_like(a, dtype=bool).tolist() == [False, False]
+    assert np.zeros_like(x).tolist() == 0.0
+    with pytest.raises(TypeError, match="float64"):
+        np.array([x], dtype=int, like=x)
+    with pytest.raises(TypeError, match=r"fad\.array"):
+        np.array([x])
+
+
+def test_masks_of_conditions_among_other_keys():
+    def f(a):
+        return a[:, a[0] > 1.0].sum() + a[a[:, 0] > 0.0, 1].sum()
+
+    numbers = np.array([[1.0, 2.0, 3.0], [-1.0, 5.0, 6.0]])
+    program = fad.record(f, numbers)
+    for other in (numbers, -numbers, numbers[:, ::-1]):
+        assert program(other) == f(other)
+        np.testing.assert_array_equal(program.grad(other), fad.grad(f)(other))
+
+
+def test_a_scalar_has_what_a_float_has(tape):
+    x = tape.input(2.0)
+    assert x.real is x
+    assert x.imag == 0.0
+    assert x.conjugate() is x
 
 
 def test_what_an_array_says_of_itself(tape):

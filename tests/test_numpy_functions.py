@@ -96,6 +96,10 @@ REDUCTIONS = {
     "ddof": (lambda a: (np.var(a, ddof=1), np.std(a, axis=1, ddof=2), a.var(ddof=1), a.std(1)), M),
     "var with mean": (lambda a: np.var(a, axis=1, mean=np.mean(a, axis=1, keepdims=True), correction=1), M),
     "sum initial": (lambda a: (np.sum(a, initial=2.0), np.prod(a, axis=0, initial=3.0), np.max(a, initial=2.0)), M),
+    "initial and where": (
+        lambda a: (np.sum(a, initial=2.0, where=MASK), np.prod(a, axis=0, initial=2.0, where=MASK)),
+        M,
+    ),
     "max initial": (lambda a: (np.max(a, axis=1, initial=1.0), a.min(axis=0, initial=-0.5)), M),
     "sum where": (lambda a: (np.sum(a, where=MASK), a.sum(axis=1, where=MASK), np.prod(a, where=MASK, axis=0)), M),
     "mean where": (lambda a: (np.mean(a, where=MASK), np.mean(a, axis=0, where=MASK)), M),

@@ -21,7 +21,7 @@ from ..ops import OPCODE, OPS
 from ..structure import real_array, refuse_foreign
 from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
-from .dispatch import array_function, array_ufunc, no_array
+from .dispatch import array_function, array_ufunc, beyond_reals, is_complex, no_array
 from .operators import Operators
 from .storage import Storage
 
@@ -205,7 +205,7 @@ class ActiveArray(Operators):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return array_function(func, args, kwargs, self)
 
     def __pos__(self) -> ActiveArray:
         return self
@@ -229,6 +229,8 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 def _passive_key(key: Any) -> Any:
     """A mask of conditions as booleans, with a guard for each: the shape of the result depends on them."""
+    if isinstance(key, tuple):
+        return tuple(map(_passive_key, key))
     return key._guarded() if isinstance(key, ConditionArray) else key
 
 
@@ -356,6 +358,8 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 
 
 def _supported(other: Any) -> bool:
+    if is_complex(other):
+        return False
     if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
         return True
     refuse_foreign(other, "operand")
@@ -363,9 +367,12 @@ def _supported(other: Any) -> bool:
 
 
 def _operator(code: int, reflected: bool = False) -> Any:
+    dunder = OPS[code].dunder or ""
+    dunder = f"__r{dunder.strip('_')}__" if reflected else dunder
+
     def method(self: ActiveArray, other: Any) -> Any:
         if not _supported(other):
-            return NotImplemented
+            return beyond_reals(dunder, self, other)
         return elementwise(code, other, self) if reflected else elementwise(code, self, other)
 
     return method
@@ -375,6 +382,8 @@ def _in_place(function: Any) -> Any:
     """``a += b`` writes through views, as in NumPy."""
 
     def method(self: ActiveArray, other: Any) -> Any:
+        if is_complex(other):
+            raise TypeError("a complex number does not go into a real array: write a = a + z, which makes another one")
         if not _supported(other):
             return NotImplemented
         self[...] = function(self, other)
@@ -406,7 +415,9 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
     if is_whole(exponent):
         product = whole_power(self, abs(int(exponent)), _square)
         return product if exponent > 0 else elementwise(OPCODE["reciprocal"], product)
-    return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
+    if not _supported(exponent):
+        return beyond_reals("__pow__", self, exponent)
+    return elementwise(OPCODE["pow"], self, exponent)
 
 
 ActiveArray.__pow__ = _pow  # type: ignore[method-assign,assignment]

@@ -166,6 +166,16 @@ class ConditionArray(_NoNumber):
         """Shape of the array of conditions."""
         return self.outcome.shape
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.outcome.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of conditions."""
+        return self.outcome.size
+
     def __len__(self) -> int:
         return len(self.outcome)
 

@@ -13,14 +13,21 @@ import numpy as np
 
 from ..structure import is_active, masked_array
 
+_NUMPY = (np.ndarray, np.generic)  # a tuple is asked faster than a union
+
 UFUNCS: dict[str, Callable[..., Any]] = {}
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}  # reduce, accumulate, outer, at: called with the ufunc first
 ARRAY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {}  # of an active and a complex operand
+COMPLEX_OPERATORS: dict[str, Callable[..., Any]] = {}  # the same by operator method
+MADE_LIKE: dict[Callable[..., Any], Callable[..., Any]] = {}  # np.zeros(..., like=x): called with x first
 OWN_DTYPE: set[Callable[..., Any]] = set()  # array functions whose dtype= may be another than float64
 
 
 def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer ``ufunc.method(*inputs)`` where an input or the output is active."""
+    if len(inputs) > 1 and method == "__call__" and any(is_complex(x) for x in inputs):
+        return complex_function(ufunc.__name__, *inputs)
     function = UFUNCS.get(ufunc.__name__)
     name = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
     if function is None:
@@ -51,14 +58,37 @@ def _masked(name: str, ufunc: Any, inputs: tuple[Any, ...], kwargs: dict[str, An
     return deliver(lambda *x, **more: choose(mask, function(*x, **more), before), name, inputs, kwargs)
 
 
+def is_complex(x: Any) -> bool:
+    """Whether an operand is complex: numbers, arrays of them, or pairs of actives."""
+    if isinstance(x, _NUMPY):
+        return x.dtype.kind == "c"
+    return isinstance(x, complex) or hasattr(x, "_complex_value")
+
+
+def complex_function(name: str, *operands: Any) -> Any:
+    """Answer the ufunc of this name where an operand is complex, by NumPy where none is active."""
+    if name not in COMPLEX_UFUNCS:
+        raise TypeError(f"{name} is not available for complex values")
+    active = any(is_active(x) or hasattr(x, "_complex_value") for x in operands)
+    return COMPLEX_UFUNCS[name](*operands) if active else getattr(np, name)(*operands)
+
+
+def beyond_reals(method: str, x: Any, other: Any) -> Any:
+    """Answer an operator of an active and an operand that is no real number: complex, or nothing it knows."""
+    known = isinstance(other, complex | np.ndarray | np.generic) and is_complex(other)
+    return COMPLEX_OPERATORS[method](x, other) if known and method in COMPLEX_OPERATORS else NotImplemented
+
+
 def no_array(message: str) -> TypeError:
     """Return the error of ``__array__``; numpy.ma asks for an array before fastad can see that there is a mask."""
     caller = sys._getframe(2).f_globals.get("__name__", "")
     return masked_array("operand") if caller.startswith("numpy.ma") else TypeError(message)
 
 
-def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Answer ``np.func(*args)`` where an argument is active."""
+def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], asked: Any = None) -> Any:
+    """Answer ``np.func(*args)`` where an argument, or ``like=``, is active; ``asked`` is what NumPy asked."""
+    if asked is not None and func in MADE_LIKE:
+        return MADE_LIKE[func](asked, *args, **kwargs)
     function = ARRAY_FUNCTIONS.get(func)
     name = f"np.{getattr(func, '__name__', func)}"
     if function is None:

@@ -104,7 +104,7 @@ def _pair(first: str, a: Any, second: str, b: Any, needed: str, sizes: dict[str,
     right = [name for name in second if name not in shared]
 
     def matrices(label: str, array: Any, *groups: list[str]) -> Any:
-        turned = np.transpose(array, [label.index(name) for group in groups for name in group])
+        turned = lifted(np.transpose(array, [label.index(name) for group in groups for name in group]))
         return turned.reshape([math.prod(sizes[name] for name in group) for group in groups])
 
     product = contract(matrices(first, a, stacked, left, summed), matrices(second, b, stacked, summed, right))

@@ -11,6 +11,7 @@ from . import (  # noqa: F401  (they register what they define)
     numpy_algebra,
     numpy_calculus,
     numpy_choose,
+    numpy_make,
     numpy_order,
     numpy_quantile,
     numpy_reduce,

@@ -14,7 +14,7 @@ from .array import Axis, axes_of, stack
 from .dispatch import ARRAY_FUNCTIONS, require_passive
 from .functions import FUNCTIONS, where
 from .lookup import interp
-from .numpy_ufuncs import lifted, lowered
+from .numpy_ufuncs import lifted
 
 _NOTHING: Any = object()
 
@@ -164,14 +164,6 @@ def _angle(z: Any, deg: bool = False) -> Any:
     return turned * (180.0 / math.pi) if deg else turned
 
 
-def _imag(val: Any) -> Any:
-    return lowered(np.zeros(np.shape(val._value)))
-
-
-def _real(val: Any) -> Any:
-    return val
-
-
 def _real_if_close(a: Any, tol: float = 100) -> Any:
     require_passive("np.real_if_close", tol)
     return a
@@ -185,10 +177,10 @@ ARRAY_FUNCTIONS.update(
         np.ediff1d: _ediff1d,
         np.fix: _fix,
         np.gradient: _gradient,
-        np.imag: _imag,
+        np.imag: lambda val: val.imag,
         np.interp: _interp,
         np.linspace: _linspace,
-        np.real: _real,
+        np.real: lambda val: val.real,
         np.real_if_close: _real_if_close,
         np.sinc: _sinc,
         np.trapezoid: _trapezoid,

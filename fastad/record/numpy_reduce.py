@@ -13,7 +13,7 @@ from .condition import Condition, ConditionArray, refuse_condition
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS, require_passive
 from .functions import FUNCTIONS, TESTS, where
 from .numpy_shape import register
-from .numpy_ufuncs import fold, lanes, lifted, reduced, running, with_axes
+from .numpy_ufuncs import lifted, reduced, running
 
 
 def _reducing(ufunc: Any) -> Callable[..., Any]:
@@ -184,16 +184,6 @@ def _matrix_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> A
     return extreme if keepdims else np.squeeze(extreme, axes)
 
 
-def _extreme_of_numbers(ufunc: Any) -> Callable[..., Any]:
-    """The largest or smallest that is no NaN."""
-
-    def function(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        a = lifted(a)
-        return with_axes(fold(UFUNCS[ufunc.__name__], lanes(a, axis)), axis, a.shape, keepdims)
-
-    return function
-
-
 register("sum", lambda _: _sum)
 register("prod", lambda _: _prod)
 register("max amax", lambda _: _max)
@@ -204,8 +194,8 @@ register("nansum", lambda _: _without_nan(_sum, 0.0))
 register("nanprod", lambda _: _without_nan(_prod, 1.0))
 register("nancumsum", lambda _: _without_nan(_accumulating(np.add), 0.0))
 register("nancumprod", lambda _: _without_nan(_accumulating(np.multiply), 1.0))
-register("nanmax", lambda _: _extreme_of_numbers(np.fmax))
-register("nanmin", lambda _: _extreme_of_numbers(np.fmin))
+register("nanmax", lambda _: _reducing(np.fmax))
+register("nanmin", lambda _: _reducing(np.fmin))
 ARRAY_FUNCTIONS.update(
     {
         np.all: _all,

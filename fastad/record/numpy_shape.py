@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..structure import flatten
-from .array import ActiveArray, common_tape, operand, zeros
+from .array import ActiveArray, common_tape, operand
 from .condition import ConditionArray
-from .dispatch import ARRAY_FUNCTIONS, OWN_DTYPE, require_passive
+from .dispatch import ARRAY_FUNCTIONS, require_passive
 from .storage import Storage
 
 _OF_FIRST = (
@@ -176,29 +176,6 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     _writing(np.fill_diagonal, a, lambda x, v: np.fill_diagonal(x, v, wrap), val)
 
 
-# -------------------- arrays like another --------------------
-
-
-def _full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None
-) -> Any:
-    shape = np.shape(a) if shape is None else shape
-    if dtype is not None and np.dtype(dtype) != np.float64:
-        require_passive(f"np.full_like with dtype={np.dtype(dtype)}", fill_value)
-        return np.full(shape, fill_value, dtype)
-    out = zeros(shape, like=a if getattr(a, "tape", None) is not None else fill_value)
-    out[...] = fill_value
-    return out
-
-
-def _zeros_like(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None) -> Any:
-    return _full_like(a, 0.0, dtype, shape=shape)
-
-
-def _ones_like(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None) -> Any:
-    return _full_like(a, 1.0, dtype, shape=shape)
-
-
 # -------------------- what only asks --------------------
 
 
@@ -231,22 +208,17 @@ ARRAY_FUNCTIONS.update(
         np.choose: _choose,
         np.compress: _compress,
         np.copyto: _copyto,
-        np.empty_like: _zeros_like,
         np.extract: _extract,
         np.fill_diagonal: _fill_diagonal,
-        np.full_like: _full_like,
         np.insert: _insert,
         np.linalg.diagonal: _of_first(np.linalg.diagonal),
         np.linalg.matrix_transpose: _of_first(np.linalg.matrix_transpose),
-        np.ones_like: _ones_like,
         np.pad: _pad,
         np.place: _place,
         np.put: _put,
         np.put_along_axis: _put_along_axis,
         np.putmask: _putmask,
         np.take: _take,
-        np.zeros_like: _zeros_like,
         np.lib.stride_tricks.sliding_window_view: _of_first(np.lib.stride_tricks.sliding_window_view),
     }
 )
-OWN_DTYPE.update({np.empty_like, np.full_like, np.ones_like, np.zeros_like})

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..errors import ShapeError
 from .active import Active
 from .array import ActiveArray, Axis, array, axes_of, operand, stack
 from .condition import Condition, ConditionArray
@@ -18,8 +17,8 @@ from .dispatch import UFUNC_METHODS, UFUNCS, require_passive
 from .functions import FUNCTIONS, where
 from .numpy_shape import moved
 
-_IDENTITY = {"add": 0.0, "multiply": 1.0, "logaddexp": -math.inf, "logical_or": False, "logical_and": True}
-_IDENTITY["hypot"] = 0.0
+_IDENTITY: dict[str, Any] = {"add": 0.0, "multiply": 1.0, "logaddexp": -math.inf, "hypot": 0.0}
+_IDENTITY |= {"logical_or": False, "logical_and": True}
 _REORDERABLE = {*_IDENTITY, "maximum", "minimum", "fmax", "fmin"}
 
 
@@ -42,10 +41,9 @@ def lowered(x: Any) -> Any:
 
 def lanes(a: Any, axis: Axis) -> Any:
     """Return a view or copy of an array with the given axes made one, the last."""
-    axes = axes_of(axis, np.ndim(a))
-    kept = tuple(n for n in range(np.ndim(a)) if n not in axes)
-    count = math.prod(np.shape(a)[n] for n in axes)
-    shape = (*(np.shape(a)[n] for n in kept), count)
+    axes = axes_of(axis, a.ndim)
+    kept = tuple(n for n in range(a.ndim) if n not in axes)
+    shape = (*(a.shape[n] for n in kept), math.prod(a.shape[n] for n in axes))
     return moved(lambda x: x.transpose(kept + axes).reshape(shape), a)
 
 
@@ -95,10 +93,10 @@ def reduced(
     if ufunc.__name__.startswith("logical"):
         return _reduced_logical(ufunc, a, axis, keepdims)
     a = lifted(a)
-    identity = _IDENTITY.get(ufunc.__name__)
+    neutral = _IDENTITY.get(ufunc.__name__, initial)
     if where is not True:
-        a = _masked(ufunc, a, where, identity if initial is None else initial)
-    result = _reduced_lanes(ufunc, function, lanes(a, axis), identity if initial is None else initial)
+        a = _masked(ufunc, a, where, neutral)
+    result = _reduced_lanes(ufunc, function, lanes(a, axis), neutral)
     result = result if initial is None else function(initial, result)
     return with_axes(result, axis, a.shape, keepdims)
 
@@ -256,9 +254,3 @@ UFUNCS.update(
         "radians": lambda x: x * (math.pi / 180.0),
     }
 )
-
-
-def require_shape(what: str, given: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    """Raise ShapeError where an operand has another shape."""
-    if given != expected:
-        raise ShapeError(f"{what}: expected shape {expected}, got {given}")
