@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, inspect, nopython, smooth
+from . import errors, inspect, nopython, scipy, smooth
 from .checking import check_gradient
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
@@ -62,6 +62,7 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "scipy",
         "smooth",
         "sparsity",
         "stack",

@@ -19,7 +19,7 @@ LAYERS = [
     {"nopython"},
     {"forward", "program", "recorded"},
     {"taylor", "transforms"},
-    {"montecarlo", "inspect", "checking"},
+    {"montecarlo", "inspect", "checking", "scipy"},
     {"smooth"},
     {"__init__"},
     {"commands"},
