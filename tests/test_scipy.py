@@ -93,11 +93,10 @@ def test_logistic_regression_agrees_with_scikit_learn():
     np.testing.assert_allclose(objective.jac(found.x, data, labels)[:-1], weights @ data + found.x[:-1], atol=1e-12)
 
 
-# NIST StRD, Misra1a: pressure, volume of gas adsorbed.
-MISRA = np.array(
-    [(77.6, 10.07), (114.9, 14.73), (141.1, 17.94), (190.8, 23.93), (239.9, 29.61), (289.0, 35.18), (332.8, 40.02)]
-    + [(378.4, 44.82), (434.8, 50.76), (477.3, 55.05), (536.8, 61.01), (593.1, 66.40), (689.1, 75.47), (760.0, 81.78)]
-)
+# NIST StRD, Misra1a: the volume of gas adsorbed at a pressure.
+PRESSURE = [77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0]
+VOLUME = [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.40, 75.47, 81.78]
+MISRA = np.array([PRESSURE, VOLUME])
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -107,14 +106,14 @@ def test_least_squares_finds_the_certified_values_of_nist(sparse):
 
     objective = fad.scipy.objective(residuals, sparse=sparse)
     found = optimize.least_squares(
-        objective.fun, [500.0, 1e-4], jac=objective.jac, args=tuple(MISRA.T), x_scale="jac", xtol=1e-12, ftol=1e-15
+        objective.fun, [500.0, 1e-4], jac=objective.jac, args=tuple(MISRA), x_scale="jac", xtol=1e-12, ftol=1e-15
     )
     # The solver stops where the cost stops falling: the root of the machine's precision away.
     np.testing.assert_allclose(found.x, [2.3894212918e02, 5.5015643181e-04], rtol=5e-8)
     assert 2.0 * found.cost == pytest.approx(1.2455138894e-01, rel=1e-9)
-    b, pressure = found.x, MISRA[:, 0]
+    b, pressure = found.x, MISRA[0]
     by_hand = np.stack([1.0 - np.exp(-b[1] * pressure), b[0] * pressure * np.exp(-b[1] * pressure)], axis=1)
-    jacobian = objective.jac(b, *MISRA.T)
+    jacobian = objective.jac(b, *MISRA)
     np.testing.assert_allclose(jacobian.toarray() if sparse else jacobian, by_hand, rtol=1e-12)
 
 
