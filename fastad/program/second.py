@@ -1,6 +1,6 @@
-"""Second and sparse derivatives of recordings.
+"""Derivatives of recordings by many inputs: Jacobians, second and sparse ones.
 
-The second ones are those of a recording whose outputs are the gradient of another one's output.
+The second ones are Jacobians of a recording whose outputs are the gradient of another one's output.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from ..packing import Packing, Vector
 from ..record.linear import Linearization, Numbers
 from ..record.tape import Tape
 from ..sparse import Coloring, Pattern, fewest
+from . import watch
 from .recording import COLUMNS, Point, Recording, sites_of
 
-_DIRECTIONS = 64  # of one forward sweep
+_WIDTH = 64  # directions or seeds of one sweep
 
 
 def gradient_recording(r: Recording, inputs: Packing, elements: NDArray[np.int64]) -> Recording:
@@ -42,20 +43,35 @@ def gradient_recording(r: Recording, inputs: Packing, elements: NDArray[np.int64
     return Recording(columns, r.inputs, inputs, [*r.sites, *sites_of(tape)], tape.blocks)
 
 
-def hessian(gradient: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
-    """Derivatives of a gradient by the elements, shape (elements, elements)."""
-    found = np.empty((elements.size, elements.size))
-    for first in range(0, elements.size, _DIRECTIONS):
-        width = min(_DIRECTIONS, elements.size - first)
-        found[:, first : first + width] = _tangents(gradient, point, elements, np.eye(elements.size, width, -first))
+def jacobian(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
+    """Derivatives of the outputs by the elements, shape (outputs, elements), by the cheaper sweeps."""
+    if r.output_rows.size > elements.size:
+        return forward(r, point, elements)
+    found = np.empty((r.output_rows.size, elements.size))
+    for first, width in _widths(r.output_rows.size):
+        seeds = np.eye(r.output_rows.size, width, -first)
+        found[first : first + width] = watch.adjoints(r, point, seeds)[elements].T
     return found
+
+
+def forward(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
+    """Derivatives of the outputs by the elements, shape (outputs, elements), by forward sweeps."""
+    found = np.empty((r.output_rows.size, elements.size))
+    for first, width in _widths(elements.size):
+        found[:, first : first + width] = _tangents(r, point, elements, np.eye(elements.size, width, -first))
+    return found
+
+
+def _widths(count: int) -> list[tuple[int, int]]:
+    """First and number of the directions of each sweep."""
+    return [(first, min(_WIDTH, count - first)) for first in range(0, count, _WIDTH)]
 
 
 def _tangents(r: Recording, point: Point, elements: NDArray[np.int64], directions: Vector) -> Vector:
     """Tangents of the outputs for directions of some of the inputs."""
     everywhere = np.zeros((r.n_inputs, directions.shape[1]))
     everywhere[elements] = directions
-    return r.tangents(point, everywhere)
+    return watch.tangents(r, point, everywhere)
 
 
 def coloring(r: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
