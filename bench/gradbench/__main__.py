@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from contextlib import suppress
 
 from . import protocol
 
@@ -10,10 +11,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="fastad as a tool of GradBench, on stdin and stdout.")
     parser.add_argument("--multithreaded", action="store_true", help="batches on all cores; default: one")
     options = parser.parse_args()
-    try:
+    with suppress(BrokenPipeError):  # the eval has what it wanted
         protocol.serve(sys.stdin, sys.stdout, threads=None if options.multithreaded else 1)
-    except BrokenPipeError:  # the eval has what it wanted
-        pass
 
 
 if __name__ == "__main__":

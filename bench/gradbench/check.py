@@ -57,7 +57,10 @@ def start(command: list[str], folder: Path | None = None, path: str = "") -> sub
 def run(eval_process: subprocess.Popen[str], tool: subprocess.Popen[str], name: str) -> list[Answer]:
     """Carry messages to the tool and answers back until the eval has no more."""
     answers: dict[int, Answer] = {}
-    assert eval_process.stdout and eval_process.stdin and tool.stdin and tool.stdout
+    assert eval_process.stdout is not None
+    assert eval_process.stdin is not None
+    assert tool.stdin is not None
+    assert tool.stdout is not None
     for line in eval_process.stdout:
         message = json.loads(line)
         tool.stdin.write(line)

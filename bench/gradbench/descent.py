@@ -8,7 +8,6 @@ CLOSE = 1e-5
 PATIENCE = 10  # steps downhill before the step size is doubled
 
 
-
 def forward(jvp, x):
     """Gradient by one direction after the other."""
     return [jvp((x,), ([float(i == j) for j in range(len(x))],))[1] for i in range(len(x))]

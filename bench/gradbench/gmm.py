@@ -27,10 +27,10 @@ def logsumexp(v):
 
 
 @njit
-def log_density(alpha, mu, q, l, x):
+def log_density(alpha, mu, q, lower, x):
     """Of one point, but for the normalisation: logsumexp of alpha + log det Q - |Q (x - mu)|^2 / 2 over components.
 
-    Q is lower triangular with the exponentials of q as its diagonal; l fills the rest column by column.
+    Q is lower triangular with the exponentials of q as its diagonal; lower fills the rest column by column.
     """
     components, d = mu.shape
     terms = []
@@ -40,7 +40,7 @@ def log_density(alpha, mu, q, l, x):
             y = fad.exp(q[k, i]) * (x[i] - mu[k, i])
             at = i - 1
             for j in range(i):
-                y += l[k, at] * (x[j] - mu[k, j])
+                y += lower[k, at] * (x[j] - mu[k, j])
                 at += d - 2 - j
             term += q[k, i] - 0.5 * (y * y)
         terms.append(term)
@@ -52,12 +52,12 @@ def log_gamma_of_dimension(d, a):
     return 0.25 * d * (d - 1) * log(pi) + sum(lgamma(a - 0.5 * j) for j in range(d))
 
 
-def rest(alpha, q, l, n, m, gamma):
+def rest(alpha, q, lower, n, m, gamma):
     """What does not depend on the points: the normalisation of the densities, and the prior."""
     k, d = q.shape
     freedom = d + m + 1
     constant = k * (freedom * d * log(gamma / 2.0**0.5) - log_gamma_of_dimension(d, 0.5 * freedom))
-    norm = (np.exp(q) ** 2).sum() + (l**2).sum()
+    norm = (np.exp(q) ** 2).sum() + (lower**2).sum()
     likelihood = -n * (0.5 * d * log(2.0 * pi) + fad.log(np.exp(alpha).sum()))
     return likelihood + constant - 0.5 * gamma**2 * norm + m * q.sum()
 
@@ -70,23 +70,25 @@ def prepared(data):
 
 
 def objective(data, threads):
-    (alpha, mu, q, l), x, constants, program = prepared(data)
+    (alpha, mu, q, lower), x, constants, program = prepared(data)
 
     def call():
-        points = program().batch(alpha, mu, q, l, x, axes=(None,) * 4 + (0,), wrt=None, reduce="sum", threads=threads)
-        return points.value + rest(alpha, q, l, *constants)
+        points = program().batch(
+            alpha, mu, q, lower, x, axes=(None,) * 4 + (0,), wrt=None, reduce="sum", threads=threads
+        )
+        return points.value + rest(alpha, q, lower, *constants)
 
     return call
 
 
 def jacobian(data, threads):
     params, x, constants, program = prepared(data)
-    alpha, _, q, l = params
+    alpha, _, q, lower = params
 
     def call():
         points = program().batch(*params, x, axes=(None,) * 4 + (0,), wrt=range(4), reduce="sum", threads=threads)
         by_alpha, by_mu, by_q, by_l = points.gradient
-        also_by_alpha, also_by_q, also_by_l = fad.grad(rest, argnums=(0, 1, 2))(alpha, q, l, *constants)
+        also_by_alpha, also_by_q, also_by_l = fad.grad(rest, argnums=(0, 1, 2))(alpha, q, lower, *constants)
         return {"alpha": by_alpha + also_by_alpha, "mu": by_mu, "q": by_q + also_by_q, "l": by_l + also_by_l}
 
     return call

@@ -33,8 +33,7 @@ def rotation_vector(v):
     cos, sin = fad.cos(angle), fad.sin(angle)
     crossed = [[0.0, -n[2], n[1]], [n[2], 0.0, -n[0]], [-n[1], n[0], 0.0]]
     return [
-        [n[i] * n[j] * (1.0 - cos) + (cos if i == j else 0.0) + crossed[i][j] * sin for j in range(3)]
-        for i in range(3)
+        [n[i] * n[j] * (1.0 - cos) + (cos if i == j else 0.0) + crossed[i][j] * sin for j in range(3)] for i in range(3)
     ]
 
 

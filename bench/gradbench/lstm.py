@@ -1,4 +1,4 @@
-"""Long short-term memory with diagonal weights, predicting the next character: one compiled loop, recorded and reversed.
+"""Long short-term memory with diagonal weights, predicting the next character: one compiled loop that records.
 
 The initial state is recorded as an input too, so that the loop has actives from the first step on.
 """

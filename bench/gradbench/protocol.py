@@ -6,7 +6,6 @@ import json
 import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, TextIO
 
@@ -14,7 +13,7 @@ import numpy as np
 
 import fastad as fad
 
-EVALS = tuple(Path(__file__).with_name("evals.txt").read_text().split())
+EVALS = ("ba", "det", "gmm", "hello", "ht", "kmeans", "llsq", "lse", "lstm", "ode", "particle", "saddle")
 
 
 def serve(messages: Iterable[str], answers: TextIO, threads: int | None = 1) -> None:
