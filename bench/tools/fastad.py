@@ -18,6 +18,7 @@ from bench.problems import record_loop as in_loop
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
+from bench.tools.arrays.fastad import WAYS as ARRAYS
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
 
@@ -189,4 +190,4 @@ WAYS = {
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,
-}
+} | ARRAYS

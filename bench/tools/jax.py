@@ -15,6 +15,7 @@ from bench.problems import libor as lmm
 from bench.problems import local_vol as dupire
 from bench.problems.down_and_out import SMOOTHING
 from bench.problems.rosenbrock import objective_of_arrays
+from bench.tools.arrays.jax import WAYS as ARRAYS
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
@@ -180,4 +181,4 @@ WAYS = {
     "libor": libor,
     "local_vol": local_vol,
     "cold_start": cold_start,
-}
+} | ARRAYS
