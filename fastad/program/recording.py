@@ -153,7 +153,7 @@ class Recording:
         """Evaluate one point where a row has another value, given the recording, the row and the values up to it."""
         values = np.empty(self.opcode.size)
         values[: self.n_inputs] = vector
-        partial0, partial1, picked = np.empty_like(values), np.empty_like(values), self.arg1.copy()
+        partial0, partial1, picked = np.zeros_like(values), np.zeros_like(values), self.arg1.copy()
         columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
         tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
         kernels.replay_point(*columns, self._all_rows[: row + 1], tables, values, partial0, partial1, picked)
