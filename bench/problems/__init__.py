@@ -2,6 +2,7 @@
 
 from bench.core import Problem
 from bench.problems import (
+    bundle,
     cold_start,
     down_and_out,
     libor,
@@ -13,6 +14,8 @@ from bench.problems import (
     record_mul,
     rosenbrock,
     scaling,
+    sparse_hessian,
+    sparse_jacobian,
     vmath_accuracy,
 )
 
@@ -26,6 +29,9 @@ PROBLEMS: dict[str, Problem] = {
         down_and_out,
         libor,
         local_vol,
+        bundle,
+        sparse_jacobian,
+        sparse_hessian,
         scaling,
         many_paths,
         normals,

@@ -15,6 +15,8 @@ TOOLS: dict[str, str] = {
     "jax": "jax",
     "autograd": "autograd",
     "xad": "xad",
+    "scipy": "scipy",
+    "casadi": "casadi",
     "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
 }
 
