@@ -108,6 +108,14 @@ def refuse_actives(leaves: list[Any]) -> None:
             )
 
 
+def nest_twice(outputs: Packing, inputs: Packing, derivative: Any) -> Any:
+    """Return ``derivative[output, input, input]`` as the outputs' structure with that of a Hessian at each leaf."""
+    leaves = []
+    for i, j, shape in zip(outputs.ends, outputs.ends[1:], outputs.shapes):
+        leaves.append(nest(inputs, inputs, derivative[i:j].reshape(*shape, inputs.size, inputs.size)))
+    return outputs.spec.unflatten(leaves, keep_static=False)
+
+
 def nest(outputs: Packing, inputs: Packing, derivative: Any) -> Any:
     """Return ``derivative[..., output, input]`` as the outputs' structure with the inputs' at each leaf."""
     lead = derivative.shape[:-2]

@@ -2,6 +2,7 @@
 
 from bench.core import Problem
 from bench.problems import (
+    bundle,
     cold_start,
     down_and_out,
     gmm,
@@ -18,6 +19,8 @@ from bench.problems import (
     record_mul,
     rosenbrock,
     scaling,
+    sparse_hessian,
+    sparse_jacobian,
     vmath_accuracy,
 )
 
@@ -31,6 +34,9 @@ PROBLEMS: dict[str, Problem] = {
         down_and_out,
         libor,
         local_vol,
+        bundle,
+        sparse_jacobian,
+        sparse_hessian,
         scaling,
         many_paths,
         normals,

@@ -19,6 +19,8 @@ TOOLS: dict[str, str] = {
     "ddx": "ddx-ad",
     "drjit": "drjit",
     "xad": "xad",
+    "scipy": "scipy",
+    "casadi": "casadi",
     "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
 }
 

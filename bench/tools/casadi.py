@@ -11,6 +11,7 @@ from bench.problems import cold_start as cold
 from bench.problems import libor as lmm
 from bench.problems.down_and_out import payoff
 from bench.problems.rosenbrock import objective
+from bench.tools.sparse.casadi import WAYS as SPARSE
 
 BLOCK = 500  # paths of one call: its work arrays hold all of them
 
@@ -92,4 +93,4 @@ def cold_start(case, threads):
     return cold.child(case, "import casadi as ca", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start}
+WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start} | SPARSE

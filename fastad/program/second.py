@@ -31,16 +31,33 @@ def gradient_recording(r: Recording, inputs: Packing, elements: NDArray[np.int64
     """
     if r.outputs.shapes != [()] or r.outputs.spec.kind != "leaf":
         raise ShapeError(f"a Hessian needs a program that returns one number, got {r.outputs.describe()}")
+    return gradients_recording(r, np.zeros(1, np.int64), elements, inputs)
+
+
+def gradients_recording(
+    r: Recording, outputs: NDArray[np.int64], elements: NDArray[np.int64], layout: Packing
+) -> Recording:
+    """Return the rows of a recording with adjoint rows behind them; outputs are the gradients, one after the other.
+
+    Parameters
+    ----------
+    r : Recording
+    outputs : ndarray
+        Numbers of the outputs to differentiate.
+    elements : ndarray
+        Inputs to differentiate by.
+    layout : Packing
+        Of the new outputs: a gradient by the elements for each of the outputs.
+    """
     tables = r.tables()
     tape = Tape.holding({name: getattr(r, name) for name in COLUMNS}, tables, r.blocks)
-    rows = elements.astype(np.int32)
     tape._freezing_guards = True  # what rules of blocks decide is decided anew in every replay
-    linear = Linearization(tape, rows, r.output_rows, per_scenario=True)
-    gradient = linear.adjoints(Numbers.passive(np.ones((1, 1))))
+    linear = Linearization(tape, elements.astype(np.int32), r.output_rows[outputs], per_scenario=True)
+    gradients = linear.adjoints(Numbers.passive(np.eye(outputs.size)))
     columns = {name: tape._view(name).copy() for name in COLUMNS} | tape._tables.columns()
-    columns["output_rows"] = gradient.rows[:, 0]
-    columns["output_constants"] = np.where(columns["output_rows"] < 0, gradient.values[:, 0], 0.0)
-    return Recording(columns, r.inputs, inputs, [*r.sites, *sites_of(tape)], tape.blocks)
+    columns["output_rows"] = gradients.rows.T.ravel()
+    columns["output_constants"] = np.where(columns["output_rows"] < 0, gradients.values.T.ravel(), 0.0)
+    return Recording(columns, r.inputs, layout, [*r.sites, *sites_of(tape)], tape.blocks)
 
 
 def jacobian(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
