@@ -24,7 +24,7 @@ def share_values(plan: Plan) -> Plan:
     starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = plan.reverse
     kept = np.zeros(plan.n_slots, np.bool_)
     passes.mark_read(op, value, a, b, c, to_x, to_y, passes.READS_X, passes.READS_Y, kept)
-    table_starts, table_values, elements, targets = plan.tables
+    elements = plan.tables[2]
     references, seeds, gradient = plan.outputs
     for slots in (references, elements):
         kept[slots[slots >= 0]] = True
@@ -48,7 +48,7 @@ def share_values(plan: Plan) -> Plan:
             bar, to_x, to_y, first, zero_starts, zeroed,
         ),
         outputs=(moved(references), seeds, gradient),
-        tables=(table_starts, table_values, moved(elements), targets),
+        tables=(*plan.tables[:2], moved(elements), *plan.tables[3:]),
         input_slots=moved(plan.input_slots),
         n_slots=n_slots,
     )  # fmt: skip
@@ -58,7 +58,7 @@ def share_adjoints(plan: Plan) -> Plan:
     """Give the adjoint slots of each reverse pass out anew: from the first contribution to the row's own turn."""
     starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = plan.reverse
     references, seeds, gradient = plan.outputs
-    table_starts, table_values, table_slots, elements = plan.tables
+    elements = plan.tables[3]
     in_tables = np.unique(elements[elements > 0]) - 1  # the same slots in every pass, as the tables name them
     in_place = np.full(plan.n_adjoint_slots, -1, np.int32)
     in_place[in_tables] = np.arange(in_tables.size)
@@ -84,7 +84,7 @@ def share_adjoints(plan: Plan) -> Plan:
         plan,
         reverse=(starts, op, value, a, b, c, shared_bar, x, y, first, zero_starts, zeroed),
         outputs=(references, seeds, gradients.reshape(gradient.shape)),
-        tables=(table_starts, table_values, table_slots, _moved(elements, in_place)),
+        tables=(*plan.tables[:3], _moved(elements, in_place), *plan.tables[4:]),
         n_adjoint_slots=n_slots,
     )
 
