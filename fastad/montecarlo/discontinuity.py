@@ -23,7 +23,7 @@ from .lines import Line, Lines
 from .statistics import Samples
 
 _PATHS = 4096
-_ROWS = 20_000_000  # of all pilot paths together: a second at most
+_ROWS = 20_000_000  # of all pilot paths together, and of all passings of a line: a second at most
 _NEAR, _ENOUGH, _FEWEST = 10_000, 400, 32  # passings to look at; with a jump; to say anything
 _SIGNIFICANT = 3.5  # standard errors of the extrapolation
 _SMALL = 1e-3  # of the sensitivity
@@ -69,8 +69,8 @@ class _Pilot:
     def __init__(self, trie: Trie, job: Job) -> None:
         self.job = job
         self._no_slope = np.zeros(job.selected.size)
-        rows = len(trie.root.recording)
-        count = min(job.source.paths, _PATHS, max(_ROWS // rows, 8 * _FEWEST))
+        self._most = max(_ROWS // len(trie.root.recording), 8 * _FEWEST)
+        count = min(job.source.paths, _PATHS, self._most)
         self.inputs = [np.concatenate([job.vector, job.source.numbers(path)]) for path in range(count)]
         self._variants: dict[Variant, _Variant] = {}
         for path, vector in enumerate(self.inputs):
@@ -98,7 +98,7 @@ class _Pilot:
                 parts.append(np.stack([distances.ravel(), np.full(path.size, number), path, np.array(here)[decision]]))
         passings = np.concatenate(parts, axis=1)
         passings = passings[:, np.isfinite(passings[0])]
-        count = min(_NEAR, passings.shape[1] // 8)
+        count = min(_NEAR, self._most, passings.shape[1] // 8)
         nearest = np.argsort(np.abs(passings[0]), kind="stable")[:count]
         for off, *at in passings[:, nearest].T.tolist():
             number, position, which = (int(i) for i in at)
