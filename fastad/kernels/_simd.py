@@ -17,7 +17,7 @@ NEON ones). A function written with the operators and the functions of this file
 ``whole pick``      doubles to indices, and the doubles at eight indices
 ``patch patch2``    replace the few lanes that need a slow scalar function (of two arguments)
 ``address load store peek poke``  64-bit addresses of array data; offsets count doubles
-``peek_index``      an int32 of an array
+``peek_index prefetch``  an int32 of an array; ask for the cache lines of a slot
 ``transpose``       an 8 x 8 tile of doubles, from eight addresses to eight others
 ==================  ==================================================================
 
@@ -518,6 +518,19 @@ def _prefetch(builder: ir.IRBuilder, pointer: ir.Value) -> None:
     )
     read, keep, data = (ir.Constant(flag, number) for number in (0, 3, 1))
     builder.call(function, [builder.bitcast(pointer, byte), read, keep, data])
+
+
+@intrinsic
+def prefetch(typingctx: Any, base: Any) -> Any:
+    """Ask for the 512 bytes of a slot."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        first = builder.inttoptr(args[0], F64x8.llvm.as_pointer())
+        for line in range(8):
+            _prefetch(builder, builder.gep(first, [ir.Constant(_INT64, line)]))
+        return context.get_dummy_value()
+
+    return signature(types.void, types.int64), codegen
 
 
 # Three rounds of pairing vectors that are 1, 2 and 4 apart; the k-th pair of lists takes the even and odd blocks.

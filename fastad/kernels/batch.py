@@ -9,6 +9,9 @@ adjoint target
     ``t > 0``: adjoint slot ``t - 1``; ``t < 0``: adjoint of uniform row ``~t``, summed over the group, in row
     ``-t`` of ``sums``; 0: none, row 0 of ``sums``.
 
+Rows of a plan are read once per group, several megabytes of them: the entries of a row stand side by side. A column
+each took 1.4 times as long.
+
 Adjoints of uniform rows are swept on to the uniform inputs for eight passes (of groups, or of outputs) at once, each
 in a column of ``sums`` of its own: one by one, a table of thousands of uniform values took half of the time.
 
@@ -22,7 +25,7 @@ import numpy as np
 
 from ..ops import OPCODE, OPS
 from ._jit import announced, jit
-from ._simd import address, fma, lane_bits, lane_sum, load, peek, poke, splat, store
+from ._simd import address, fma, lane_bits, lane_sum, load, peek, peek_index, poke, prefetch, splat, store
 from .gather import gather
 from .lookup import locate_evenly_row, locate_row, scatter_row, scatter_varying_row, take_row, take_varying_row
 from .philox import NORMALS, UNIFORMS, normals_group, numbers_at, uniforms_group
@@ -48,6 +51,11 @@ _TAKE = OPCODE["take"]
 IS_SPECIAL = np.array([op.special for op in OPS])
 
 VALUES_VARY, TARGETS_VARY = 1, 2  # bits of a table: an element has a slot, or an adjoint slot
+# Entries of a forward row, and of a reverse row.
+FORWARD = OP, OUT, A, B, C = tuple(range(5))
+REVERSE = _, VALUE, _, _, _, BAR, TO_X, TO_Y, FIRST, AHEAD = tuple(range(10))
+_FORWARD_BYTES, _REVERSE_BYTES = 4 * len(FORWARD), 4 * len(REVERSE)
+
 FIRST_X, FIRST_Y = 1, 2  # bits: the adjoint of x, or y, is written for the first time
 
 
@@ -123,32 +131,39 @@ def _scatter(table, x, x_step, bar, tables, adjoint, sums):
 
 
 @jit
-def _values(op, out, a, b, c, special, tables, workspace, uniform, failed):
+def _check_guard(expected, number, x, x_step, failed):
+    """Note the lanes that decide a guard otherwise, if it is the first."""
+    for k in range(_VECTORS):
+        lanes = lane_bits(load(x, k * x_step) != expected)
+        for lane in range(8):
+            at = 8 * k + lane
+            if (lanes >> lane) & 1 and (failed[at] < 0 or number < failed[at]):
+                failed[at] = number
+
+
+@jit
+def _values(rows, special, tables, workspace, uniform, failed):
     """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise.
 
     On entry it is -1, or the number of a uniform guard that all scenarios fail.
     """
-    for i in range(op.size):
-        x, x_step = _locate(a[i], workspace, uniform)
-        if op[i] == _GUARD:
-            expected = np.float64(b[i])
-            for k in range(_VECTORS):
-                lanes = lane_bits(load(x, k * x_step) != expected)
-                for lane in range(8):
-                    at = 8 * k + lane
-                    if (lanes >> lane) & 1 and (failed[at] < 0 or out[i] < failed[at]):
-                        failed[at] = out[i]
+    for i in range(len(rows)):
+        row = address(rows) + i * _FORWARD_BYTES
+        op, out, b = peek_index(row, OP), peek_index(row, OUT), peek_index(row, B)
+        x, x_step = _locate(peek_index(row, A), workspace, uniform)
+        if op == _GUARD:
+            _check_guard(np.float64(b), out, x, x_step, failed)
             continue
-        v = workspace + np.int64(out[i]) * _SLOT_BYTES
-        if op[i] == _LOCATE or op[i] == _TAKE:
-            _look_up(op[i], b[i], x, x_step, v, tables, workspace, uniform)
+        v = workspace + out * _SLOT_BYTES
+        if op == _LOCATE or op == _TAKE:
+            _look_up(op, b, x, x_step, v, tables, workspace, uniform)
             continue
-        y, y_step = _locate(b[i], workspace, uniform)
-        z, z_step = _locate(c[i], workspace, uniform)
-        if special is not None and IS_SPECIAL[op[i]]:
-            value_row_special(op[i], x, x_step, y, y_step, z, z_step, v, _VECTORS)
+        y, y_step = _locate(b, workspace, uniform)
+        z, z_step = _locate(peek_index(row, C), workspace, uniform)
+        if special is not None and IS_SPECIAL[op]:
+            value_row_special(op, x, x_step, y, y_step, z, z_step, v, _VECTORS)
         else:
-            value_row(op[i], x, x_step, y, y_step, z, z_step, v, _VECTORS)
+            value_row(op, x, x_step, y, y_step, z, z_step, v, _VECTORS)
 
 
 @jit
@@ -173,64 +188,50 @@ def _fold(target, scratch, sums):
 
 
 @jit
-def _adjoints(
-    start,
-    stop,
-    op,
-    value,
-    a,
-    b,
-    c,
-    bar,
-    to_x,
-    to_y,
-    first,
-    special,
-    masked,
-    tables,
-    workspace,
-    uniform,
-    adjoint,
-    sums,
-    work,
-):
+def _adjoints(rows, start, stop, special, masked, tables, workspace, uniform, adjoint, sums, work):
     """Reverse pass of one group for one output; ``work`` is two scratch slots and one zero vector.
 
     ``sums`` is the address of this pass's column.
     """
     scratch_x, scratch_y, zeros = work, work + _SLOT_BYTES, work + 2 * _SLOT_BYTES
     for i in range(start, stop):
-        x, x_step = _locate(a[i], workspace, uniform)
-        g = adjoint + np.int64(bar[i]) * _SLOT_BYTES
-        if op[i] == _TAKE:
-            _scatter(b[i], x, x_step, g, tables, adjoint, sums)
+        row = address(rows) + i * _REVERSE_BYTES
+        ahead = peek_index(row, AHEAD)
+        if ahead >= 0:
+            prefetch(workspace + ahead * _SLOT_BYTES)
+        op, b = peek_index(row, OP), peek_index(row, B)
+        x, x_step = _locate(peek_index(row, A), workspace, uniform)
+        g = adjoint + peek_index(row, BAR) * _SLOT_BYTES
+        if op == _TAKE:
+            _scatter(b, x, x_step, g, tables, adjoint, sums)
             continue
-        y, y_step = _locate(b[i], workspace, uniform)
-        z, z_step = _locate(c[i], workspace, uniform)
-        v = workspace + np.int64(value[i]) * _SLOT_BYTES
-        p, p_from, p_step = _target(to_x[i], first[i] & FIRST_X, adjoint, scratch_x, zeros)
-        q, q_from, q_step = _target(to_y[i], first[i] & FIRST_Y, adjoint, scratch_y, zeros)
+        y, y_step = _locate(b, workspace, uniform)
+        z, z_step = _locate(peek_index(row, C), workspace, uniform)
+        v = workspace + peek_index(row, VALUE) * _SLOT_BYTES
+        to_x, to_y, first = peek_index(row, TO_X), peek_index(row, TO_Y), peek_index(row, FIRST)
+        p, p_from, p_step = _target(to_x, first & FIRST_X, adjoint, scratch_x, zeros)
+        q, q_from, q_step = _target(to_y, first & FIRST_Y, adjoint, scratch_y, zeros)
         # fmt: off
-        if special is not None and IS_SPECIAL[op[i]]:
+        if special is not None and IS_SPECIAL[op]:
             if masked is not None:
                 adjoint_row_special_masked(
-                    op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+                    op, x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
                 )
             else:
                 adjoint_row_special(
-                    op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+                    op, x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
                 )
         elif masked is not None:
             adjoint_row_masked(
-                op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
+                op, x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS
             )
         else:
-            adjoint_row(op[i], x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS)
+            adjoint_row(op, x, x_step, y, y_step, z, z_step, v, g, p, p_from, p_step, q, q_from, q_step, _VECTORS)
         # fmt: on
-        if to_x[i] < 0:
-            _fold(to_x[i], scratch_x, sums)
-        if to_y[i] < 0:
-            _fold(to_y[i], scratch_y, sums)
+        if to_x < 0:
+            _fold(to_x, scratch_x, sums)
+        if to_y < 0:
+            _fold(to_y, scratch_y, sums)
 
 
 @jit
@@ -253,7 +254,7 @@ def _is_nan(gradient):
 @jit
 def _reverse_group(k, reverse_rows, seed_target, special, masked, tables, seed, adjoint, column, addresses):
     """Seed output k and run its reverse pass; leaves adjoints in the slots and in a column of the sums."""
-    starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = reverse_rows
+    starts, rows, zero_starts, zeroed = reverse_rows
     ws, un, ad, sums, wk = addresses
     sums += column * 8
     for i in range(zero_starts[k], zero_starts[k + 1]):
@@ -262,10 +263,7 @@ def _reverse_group(k, reverse_rows, seed_target, special, masked, tables, seed, 
         adjoint[seed_target - 1] = seed
     elif seed_target < 0:
         poke(sums, -np.int64(seed_target) * 8, _lane_sum(seed))
-    _adjoints(
-        starts[k], starts[k + 1], op, value, a, b, c, bar, to_x, to_y, first, special, masked, tables,
-        ws, un, ad, sums, wk,
-    )  # fmt: skip
+    _adjoints(rows, starts[k], starts[k + 1], special, masked, tables, ws, un, ad, sums, wk)
 
 
 @jit
@@ -328,10 +326,12 @@ def run_groups(
 
     Parameters
     ----------
-    forward : (op, out, a, b, c)
-        Rows of the forward pass.
-    reverse_rows : (starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed)
-        Rows of the reverse passes, output after output, and the adjoint slots that each starts from zero.
+    forward : int32 array (rows, 5)
+        Rows of the forward pass: OP, OUT (slot), A, B, C (operands).
+    reverse_rows : (starts, rows, zero_starts, zeroed)
+        Rows of the reverse passes, output after output: OP, VALUE (slot), A, B, C, BAR (adjoint slot), TO_X, TO_Y
+        (targets), FIRST (bits), AHEAD (a slot that a row soon after reads, or -1); and the adjoint slots that each
+        pass starts from zero.
     outputs : (reference, seed, wrt)
         Reference of each output; adjoint target of the seed of each differentiated one, and the targets of
         its gradient (differentiated outputs, wrt).
@@ -359,7 +359,6 @@ def run_groups(
         Whether special functions occur; whether a product with an exactly zero factor is zero, also where the
         other factor is not finite. numba drops the branches of None, and compiles them for True only.
     """
-    op, out, a, b, c = forward
     reference, seed_target, wrt = outputs
     uniform = uniform_rows[0]
     first_group, stop_group, n, all_failed = groups
@@ -377,7 +376,7 @@ def run_groups(
         gather(gathered, scenarios, group, count, workspace)
         _draw(random, scenarios, group, count, n, workspace)
         guard_failed[:] = all_failed
-        _values(op, out, a, b, c, special, tables, addresses[0], addresses[1], guard_failed)
+        _values(forward, special, tables, addresses[0], addresses[1], guard_failed)
         seed[:] = 0.0
         for position in range(count):
             lane = lane_of(position, count, antithetic)

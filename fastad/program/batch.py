@@ -195,9 +195,8 @@ def _with_numbers(tables: tuple[NDArray[Any], ...], scalars: Vector) -> tuple[ND
     return (starts, values, references, *more)
 
 
-def _without_guards(forward: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    keep = forward[0] != _GUARD
-    return tuple(column[keep] for column in forward)
+def _without_guards(forward: NDArray[np.int32]) -> NDArray[np.int32]:
+    return forward[forward[:, kernels.OP] != _GUARD]
 
 
 class Runner:

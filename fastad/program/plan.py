@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import passes
-from ..kernels.batch import IS_SPECIAL, TARGETS_VARY, VALUES_VARY
+from ..kernels.batch import IS_SPECIAL, OP, TARGETS_VARY, VALUES_VARY
 from ..ops import OPCODE
 from .recording import Recording
 
@@ -28,8 +28,8 @@ Index = NDArray[np.int32]
 class Plan:
     """Arrays for ``kernels.batch.run_groups``; the encodings are described there."""
 
-    forward: tuple[NDArray[np.uint8], Index, Index, Index, Index]
-    reverse: tuple[NDArray[Any], ...]
+    forward: Index
+    reverse: tuple[NDArray[np.int64], Index, NDArray[np.int64], Index]
     outputs: tuple[Index, Index, Index]
     input_slots: Index
     uniform_rows: Index
@@ -91,7 +91,7 @@ def draft(
     guards = is_guard[rows]
     out[guards] = np.searchsorted(r.guard_rows, rows[guards])
     second[guards] = r.value[rows[guards]].astype(np.int32)
-    forward = (r.opcode[rows], out, a[rows], second, c[rows])
+    forward = beside(r.opcode[rows], out, a[rows], second, c[rows])
 
     nothing = np.empty(0, np.int32)
     streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
@@ -108,15 +108,18 @@ def draft(
     stream_rows = np.concatenate([stream.rows for stream in streams])
     reverse = (
         np.cumsum([stream.rows.size for stream in streams]),
-        r.opcode[stream_rows],
-        slot[stream_rows],
-        a[stream_rows],
-        b[stream_rows],
-        c[stream_rows],
-        adjoint_slot[stream_rows],
-        np.concatenate([stream.to_x for stream in streams]),
-        np.concatenate([stream.to_y for stream in streams]),
-        np.concatenate([stream.first for stream in streams]),
+        beside(
+            r.opcode[stream_rows],
+            slot[stream_rows],
+            a[stream_rows],
+            b[stream_rows],
+            c[stream_rows],
+            adjoint_slot[stream_rows],
+            np.concatenate([stream.to_x for stream in streams]),
+            np.concatenate([stream.to_y for stream in streams]),
+            np.concatenate([stream.first for stream in streams]),
+            np.full(stream_rows.size, -1),
+        ),
         np.cumsum([stream.zeroed.size for stream in streams]),
         np.concatenate([stream.zeroed for stream in streams]),
     )
@@ -147,8 +150,16 @@ def draft(
             _spacing(r),
             _any_per_table(r, elements >= 0) * VALUES_VARY | _any_per_table(r, targets_of_elements > 0) * TARGETS_VARY,
         ),
-        special=True if IS_SPECIAL[forward[0]].any() else None,
+        special=True if IS_SPECIAL[forward[:, OP]].any() else None,
     )
+
+
+def beside(*columns: NDArray[Any]) -> Index:
+    """Columns as the kernel reads them, the entries of a row side by side."""
+    rows = np.empty((columns[0].size, len(columns)), np.int32)
+    for j, column in enumerate(columns):
+        rows[:, j] = column
+    return rows
 
 
 def _number(mask: NDArray[np.bool_]) -> tuple[Index, int]:
