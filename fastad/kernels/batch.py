@@ -30,10 +30,12 @@ from .gather import gather
 from .lookup import locate_evenly_row, locate_row, scatter_row, scatter_varying_row, take_row, take_varying_row
 from .philox import NORMALS, UNIFORMS, normals_group, numbers_at, uniforms_group
 from .replay import (
+    SUMMED,
     adjoint_row,
     adjoint_row_masked,
     adjoint_row_special,
     adjoint_row_special_masked,
+    adjoint_sum,
     value_row,
     value_row_special,
 )
@@ -49,6 +51,7 @@ _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
 
 IS_SPECIAL = np.array([op.special for op in OPS])
+_IS_SUMMED = np.isin(np.arange(len(OPS)), SUMMED)
 
 VALUES_VARY, TARGETS_VARY = 1, 2  # bits of a table: an element has a slot, or an adjoint slot
 # Entries of a forward row, and of a reverse row.
@@ -178,13 +181,18 @@ def _target(target, first, adjoint, scratch, zeros):
 
 
 @jit
+def _add_to(sums, target, contribution):
+    to = -np.int64(target) * 8
+    poke(sums, to, peek(sums, to) + contribution)
+
+
+@jit
 def _fold(target, scratch, sums):
     """Add the contributions to a uniform value, summed over the group."""
     total = load(scratch, 0)
     for k in range(1, _VECTORS):
         total = total + load(scratch, 8 * k)
-    to = -np.int64(target) * 8
-    poke(sums, to, peek(sums, to) + lane_sum(total))
+    _add_to(sums, target, lane_sum(total))
 
 
 @jit
@@ -209,6 +217,13 @@ def _adjoints(rows, start, stop, special, masked, tables, workspace, uniform, ad
         z, z_step = _locate(peek_index(row, C), workspace, uniform)
         v = workspace + peek_index(row, VALUE) * _SLOT_BYTES
         to_x, to_y, first = peek_index(row, TO_X), peek_index(row, TO_Y), peek_index(row, FIRST)
+        if masked is None and _IS_SUMMED[op]:
+            if to_x < 0:
+                _add_to(sums, to_x, adjoint_sum(op, True, x, x_step, y, y_step, v, g, _VECTORS))
+                to_x = 0
+            if to_y < 0:
+                _add_to(sums, to_y, adjoint_sum(op, False, x, x_step, y, y_step, v, g, _VECTORS))
+                to_y = 0
         p, p_from, p_step = _target(to_x, first & FIRST_X, adjoint, scratch_x, zeros)
         q, q_from, q_step = _target(to_y, first & FIRST_Y, adjoint, scratch_y, zeros)
         # fmt: off
