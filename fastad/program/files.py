@@ -171,7 +171,7 @@ def _trie(
         _check(scenarios >= 0, "a negative count")
         if i == 0:
             _check(item["parent"] == -1 and item["branch"] is None, "its first recording is not a root")
-            variants.append(Variant(recording, scenarios=scenarios))
+            variants.append(Variant(recording, counted=scenarios))
             continue
         number, (guard, frozen) = int(item["parent"]), item["branch"]
         _check(0 <= number < i, "a recording without a parent")
