@@ -226,8 +226,8 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
-        quick = None if debugging() else self._quick  # which looks at no row
-        if quick is not None and (value := quick.value(args)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (value := quick.value(args)) is not None:
             return value
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
@@ -250,8 +250,8 @@ class Program:
         ShapeError
             The result is not one number, or ``out`` does not have the shape of the gradient.
         """
-        quick = None if debugging() else self._quick
-        if quick is not None and (answer := quick.value_and_grad(args, argnums, out)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (answer := quick.value_and_grad(args, argnums, out)) is not None:
             return answer
         value, jacobian = self._value_and_jacobian(args, argnums)
         if not isinstance(value, float):
