@@ -8,6 +8,8 @@ inner derivative, so no tangent of one transform is mistaken for one of another.
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ from .packing import Packing, argument_numbers, pack
 from .record.array import ActiveArray, elementwise, operand
 from .record.context import Outputs, activate, call, outer_tape
 from .record.linear import Linearization, Numbers
+from .record.lines import debugging
 from .record.tape import Tape
 from .sparse import Pattern
 from .structure import flatten, is_active, is_result, leaf_shapes
@@ -26,6 +29,8 @@ from .structure import flatten, is_active, is_result, leaf_shapes
 Argnums = int | Sequence[int]
 Array = Any  # ndarray, or an ActiveArray inside another transform
 
+_MOST_BYTES = 2**28  # of a tape that is kept
+_REFERENCES_OF_AN_ARGUMENT = 2  # its own, and that of getrefcount
 _CHUNK = 64  # seeds or directions swept at once: the buffers stay small and each row still fills its vectors
 _PRODUCT, _VARIABLE = OPCODE["product"], OPCODE["variable"]
 
@@ -61,6 +66,27 @@ def run(
     return recorded
 
 
+class _Spare(threading.local):
+    """The tape of the last derivative on this thread, empty: touching new memory costs more than recording in it."""
+
+    tape: Tape | None = None
+
+    def take(self) -> Tape:
+        """Return it, or a new one."""
+        tape, self.tape = self.tape, None
+        return Tape() if tape is None or debugging() else tape
+
+    def give(self, tape: Any) -> None:
+        """Keep a tape, unless something that is left of its recording still refers to it."""
+        alone = sys.getrefcount(tape) == _REFERENCES_OF_AN_ARGUMENT
+        if alone and type(tape) is Tape and tape.nbytes <= _MOST_BYTES:
+            tape.clear()
+            self.tape = tape
+
+
+_spare = _Spare()
+
+
 class Recorded:
     """The outermost transform: derivatives are numbers."""
 
@@ -68,8 +94,12 @@ class Recorded:
 
     def __init__(self, inputs: Packing) -> None:
         self.inputs = inputs
-        self.tape = Tape()
+        self.tape = _spare.take()
         self.tape._guards = False
+
+    def __del__(self) -> None:
+        self.__dict__.pop("result", None)
+        _spare.give(self.__dict__.pop("tape", None))
 
     def activate(self, leaves: list[Any]) -> Any:
         """Return the structure of the independents as new inputs of the tape."""
@@ -144,6 +174,9 @@ class Recorded:
 
 class Nested(Recorded):
     """A transform inside another: derivatives are rows of the outer tape."""
+
+    def __del__(self) -> None:
+        """The tape belongs to the outer one."""
 
     def __init__(self, inputs: Packing, tape: Tape) -> None:
         self.inputs = inputs

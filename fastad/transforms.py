@@ -75,6 +75,7 @@ def _value_and_gradient(
         recorded = run(f, args, kwargs, argnums)
         result, aux = recorded.result if has_aux else (recorded.result, None)
         outputs = Outputs(recorded.tape, result)
+        del result  # so that nothing but `recorded` refers to the tape at the end, which can be used again
         _scalar_output(outputs, what)
         gradient = recorded.inputs.unpack(recorded.jacobian(outputs, "reverse")[0])
         value = outputs.packing.unpack(recorded.values(outputs))

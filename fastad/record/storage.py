@@ -27,9 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TapeError, TapeFullError
+from ..kernels import bulk as bulk_kernels
 from ..kernels import rows as kernels
+from ..kernels.batch import IS_SPECIAL
 from ..ops import OPCODE
 from .blocks import Block, Operand, Rule
+from .bulk import Bulk, Elementwise, Inputs, Side, Sums
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
 from .lines import caller
 from .tables import Tables
@@ -41,6 +44,7 @@ _FIRST_CAPACITY = 1024
 _ROOM = 16384  # rows for compiled code at least: it fills them in 50 us, and asking costs as much
 _PAGE, _CACHE_LINE = 4096, 64
 _STAGGERED_FROM = 65536  # rows; smaller columns are in cache, and making them should cost nothing
+_BULK_FROM = 512  # elements; shorter operations cost less as rows, 10 ns each, than the 8 us to describe them
 _MAX_ROWS = 2**31 - 2  # int32 rows, and one more for the leading row of the sweeps' buffers
 
 _COLUMNS = (
@@ -52,8 +56,7 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
-_INPUT, _BLOCK, _PART = (OPCODE[name] for name in ("input", "block", "part"))
-_NAMES = tuple(name for name, _ in _COLUMNS)
+_BLOCK, _PART = OPCODE["block"], OPCODE["part"]
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -105,14 +108,14 @@ class Storage:
         self._stage: list[float] = []
         self._limit = 0.0  # row at which recording must call _make_room
         self._room = 0  # rows that the columns take, and the cap allows
-        self._input_rows: list[int] = []
-        self._input_names: list[str | None] = []
+        self._inputs: list[tuple[int, int, str | None]] = []  # first row, number of rows, name; of a scalar 0 rows
         self._guard_rows: list[int] = []
         self._guard_sites: list[tuple[CodeType, int] | NativeSite] = []
         self._header: Header | None = None  # made when compiled code first sees the tape
         self._lent = False  # whether compiled code appends rows at present; see header.py
         self._tables = Tables()
         self._blocks: list[Block] = []
+        self._bulks: list[Bulk] = []  # whose rows are not in the columns yet
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
 
@@ -156,8 +159,8 @@ class Storage:
             )
 
     def _make_room(self, rows: int = 1) -> None:
-        """Flush, and grow the columns to take ``rows`` more and a stage; raise where the cap forbids."""
-        self._flush()
+        """Write the stage, and grow the columns to take ``rows`` more and a stage; raise where the cap forbids."""
+        self._flush_stage()
         length = len(self)
         needed = length + rows
         cap = self._cap
@@ -168,7 +171,10 @@ class Storage:
                 "max_bytes, or record once and replay with fastad.record"
             )
         if needed > self._capacity:
-            self._grow(min(cap, max(needed, 2 * self._capacity, _FIRST_CAPACITY)))
+            # Memory that no row touches costs nothing, rows that move to longer columns do.
+            self._grow(
+                min(cap, max(2 * needed if rows > _STAGED_ROWS else needed, 2 * self._capacity, _FIRST_CAPACITY))
+            )
         self._room = min(self._capacity, cap)
         self._limit = float(min(self._room, length + max(rows, _STAGED_ROWS)))
 
@@ -181,11 +187,24 @@ class Storage:
         """Move to longer columns; views handed out before keep the old ones alive."""
         for number, (name, old) in enumerate(self._columns.items()):
             column = _column(number, capacity, old.dtype)
-            column[: self._flushed] = old[: self._flushed]
+            for rows in [slice(0, self._flushed)] if name == "value" else self._written():
+                column[rows] = old[rows]
             self._columns[name] = column
         self._capacity = capacity
 
+    def _written(self) -> list[slice]:
+        """Rows that stand in the columns."""
+        ends = [0, *(end for bulk in self._bulks for end in (bulk.start, bulk.stop)), self._flushed]
+        return [slice(start, stop) for start, stop in zip(ends[::2], ends[1::2])]
+
     def _flush(self) -> None:
+        """Write all rows that wait: nobody but the storage itself reads the columns before."""
+        self._flush_stage()
+        bulks, self._bulks = self._bulks, []
+        for bulk in bulks:
+            bulk.write(self._columns)
+
+    def _flush_stage(self) -> None:
         """Move staged rows into the columns, with their partials."""
         self._reclaim()
         if not self._stage:
@@ -211,10 +230,17 @@ class Storage:
     def _append_inputs(self, x: NDArray[np.float64]) -> int:
         """One INPUT row per number; returns the first."""
         start = self._reserve(x.size)
-        rows = slice(start, start + x.size)
-        for name, column in zip(_NAMES, (_INPUT, -1, -1, x, 0.0, x)):
-            self._columns[name][rows] = column
+        self._columns["value"][start : start + x.size] = x
+        inputs = Inputs(start, start + x.size)
+        if self._takes_bulk(x.size):
+            self._bulks.append(inputs)
+        else:
+            inputs.write(self._columns)
         return start
+
+    def _takes_bulk(self, size: int) -> bool:
+        """Whether the rows of an operation of so many elements are written later."""
+        return size >= _BULK_FROM and not self._freezing_guards  # a recording for replay reads the columns anyway
 
     def _record_elementwise(
         self,
@@ -230,11 +256,33 @@ class Storage:
 
         Operands of one element belong to every element of the other.
         """
+        if (
+            self._takes_bulk(out.size)
+            and not IS_SPECIAL[code]
+            and self._record_bulk(code, arg0, x, arg1, y, out, index)
+        ):
+            return
         start = self._reserve(out.size)
         count = kernels.record_elementwise(code, arg0, x, arg1, y, start, *self._columns.values(), out, index)
         self._give_back(start + max(count, 0))
         if count < 0:
             self._check_operands(int(arg0.max()), int(arg1.max()))
+
+    def _record_bulk(self, code: int, arg0: Any, x: Any, arg1: Any, y: Any, out: Any, index: Any) -> bool:
+        """``_record_elementwise`` with the rows to be written later; false where that would not be the same."""
+        first, second = Side.of(arg0, x), Side.of(arg1, y)
+        if first is None or second is None or max(first.high, second.high) < 0:
+            return False
+        self._check_operands(first.high, second.high)
+        bulk = Elementwise.of(len(self), out.size, code, first, second)
+        if bulk is None:
+            return False
+        self._reserve(out.size)
+        bulk_kernels.evaluate(code, x, y, out)
+        self._columns["value"][bulk.start : bulk.stop] = out
+        index[:] = np.arange(bulk.start, bulk.stop, dtype=np.int32)
+        self._bulks.append(bulk)
+        return True
 
     def _give_back(self, stop: int) -> None:
         """End the rows reserved last at ``stop``."""
@@ -256,6 +304,9 @@ class Storage:
 
     def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
         """Sum of 1-D elements in order; returns its value and its row, -1 where all are passive."""
+        if self._takes_bulk(x.size):
+            out, rows = self._append_sums(index[None], x[None])
+            return float(out[0]), int(rows[0])
         self._check_operands(int(index.max(initial=-1)))
         start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
@@ -268,6 +319,13 @@ class Storage:
         """Sums of the rows of a matrix, each in order; their values and rows, -1 where all elements are passive."""
         self._check_operands(int(index.max(initial=-1)))
         start = self._reserve(len(x) * max(x.shape[1] - 1, 0))
+        side = Side.of(index.reshape(-1), x.reshape(-1)) if self._takes_bulk(x.size) and x.shape[1] > 1 else None
+        if side is not None and side.high >= 0:
+            bulk = Sums(start, self._flushed, x.shape[1], side)
+            bulk_kernels.sums(x, out := np.empty(len(x)))
+            self._columns["value"][bulk.last_rows] = out
+            self._bulks.append(bulk)
+            return out, bulk.last_rows.astype(np.int32)
         out, rows = np.empty(len(x)), np.empty(len(x), np.int32)
         self._give_back(start + kernels.write_sums(index, x, start, *self._columns.values(), out, rows))
         return out, rows
@@ -349,6 +407,27 @@ class Storage:
         self._make_room(max(1, min(_ROOM, self._cap - len(self))))
         self._lend(-1)
 
+    # -------------------- inputs --------------------
+
+    @property
+    def _n_inputs(self) -> int:
+        """Number of independents."""
+        return sum(max(count, 1) for _, count, _ in self._inputs)
+
+    @property
+    def _input_rows(self) -> NDArray[np.int32]:
+        """Rows of the independents, in the order of their creation."""
+        ranges = [np.arange(first, first + max(count, 1), dtype=np.int32) for first, count, _ in self._inputs]
+        return ranges[0] if len(ranges) == 1 else np.concatenate([np.empty(0, np.int32), *ranges])
+
+    @property
+    def _input_names(self) -> list[str | None]:
+        """Their names."""
+        names: list[str | None] = []
+        for _, count, name in self._inputs:
+            names += [name] if count == 0 else [name and f"{name}[{i}]" for i in range(count)]
+        return names
+
     # -------------------- positions --------------------
 
     def mark(self) -> int:
@@ -360,6 +439,10 @@ class Storage:
         mark = operator.index(mark)
         if not 0 <= mark <= len(self):
             raise TapeError(f"rewind to {mark}: not a mark of this tape, which has {len(self)} rows")
+        if any(bulk.start < mark < bulk.stop for bulk in self._bulks):
+            self._flush()
+        while self._bulks and self._bulks[-1].start >= mark:
+            del self._bulks[-1]
         if mark < self._flushed:
             self._stage = []
             self._flushed = mark
@@ -368,8 +451,8 @@ class Storage:
         self._next = float(mark)
         self._epoch += 1
         self._limit = min(self._limit, float(mark + _STAGED_ROWS))
-        while self._input_rows and self._input_rows[-1] >= mark:
-            del self._input_rows[-1], self._input_names[-1]
+        while self._inputs and self._inputs[-1][0] >= mark:
+            del self._inputs[-1]
         self._tables.rewind(mark)
         while self._blocks and self._blocks[-1].row >= mark:
             del self._blocks[-1]
@@ -387,11 +470,10 @@ class Storage:
     @property
     def nbytes(self) -> int:
         """Bytes of the allocated columns."""
-        self._flush()
         return self._capacity * BYTES_PER_ROW
 
     def __repr__(self) -> str:
-        return f"<fastad.Tape at {id(self):#x}: {len(self)} rows, {len(self._input_rows)} inputs>"
+        return f"<fastad.Tape at {id(self):#x}: {len(self)} rows, {self._n_inputs} inputs>"
 
     def _view(self, name: str) -> NDArray[Any]:
         self._flush()

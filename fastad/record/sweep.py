@@ -13,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sweeps
-from .blocks import BlockAt
 
 
 class Columns(NamedTuple):
-    """What sweeps read: operands and partials of rows, and the blocks among them, in ascending order."""
+    """What sweeps read: operands and partials of rows, and the stretches that sweep themselves, in ascending order."""
 
     arg0: NDArray[Any]
     arg1: NDArray[Any]
     partial0: NDArray[Any]
     partial1: NDArray[Any]
-    blocks: Sequence[BlockAt] = ()
+    blocks: Sequence[Any] = ()
 
 
 def adjoints(
@@ -32,10 +31,11 @@ def adjoints(
     seeds: NDArray[np.float64],
     picked: NDArray[Any],
     buffer: Callable[[int], NDArray[np.float64]] = np.empty,
+    masks: Sequence[bool] = (False, True),
 ) -> NDArray[np.float64]:
     """Adjoints of the picked rows for seeds of the given ones, shape (picked,) + seeds.shape[1:].
 
-    ``buffer`` gives room for the adjoints of that many rows, for one seed each.
+    ``buffer`` gives room for the adjoints of that many rows, for one seed each; ``masks`` are tried in turn.
     """
     stop = int(rows.max(initial=-1)) + 1
     if stop == 0 or picked.size == 0:
@@ -44,7 +44,7 @@ def adjoints(
     stop = max(stop, *(block.stop for block in blocks[-1:]), 0)
     passive = picked < 0
     size = max(stop, int(picked.max()) + 1) + 1
-    for masked in (False, True):
+    for masked in masks:
         adjoint = buffer(size) if seeds.ndim == 1 else np.empty((size, *seeds.shape[1:]))
         adjoint.fill(0.0)
         np.add.at(adjoint, rows + 1, seeds)
@@ -93,6 +93,6 @@ def tangents(
     return result
 
 
-def _blocks_before(columns: Columns, stop: int) -> list[BlockAt]:
+def _blocks_before(columns: Columns, stop: int) -> list[Any]:
     """Blocks that begin before a row; the last one's results may end behind it."""
     return [block for block in columns.blocks if block.start < stop]

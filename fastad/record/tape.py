@@ -16,12 +16,14 @@ from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
 from .blocks import blocks_at
+from .bulk import BulkAt
 from .condition import Condition, refuse_condition
 from .header import NativeSite
 from .lines import Place, debugging, position
 from .storage import Storage
 
 _INPUT = OPCODE["input"]
+_READ = ("arg0", "arg1", "partial0", "partial1", "value")
 
 
 class Tape(Storage):
@@ -64,8 +66,7 @@ class Tape(Storage):
         if number is NotImplemented:
             raise TypeError(f"an input is a number, not {type(value).__name__}; arrays go through tape.inputs")
         row = self._append_staged(_INPUT, -1, -1, number, number)
-        self._input_rows.append(row)
-        self._input_names.append(name)
+        self._inputs.append((row, 0, name))
         return self._active(number, row)
 
     def inputs(self, values: ArrayLike, name: str | None = None) -> ActiveArray:
@@ -73,8 +74,8 @@ class Tape(Storage):
         array = real_array(values, "inputs")
         start = self._append_inputs(array.reshape(-1))
         index = np.arange(start, start + array.size, dtype=np.int32)
-        self._input_rows.extend(range(start, start + array.size))
-        self._input_names += [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
+        if array.size:
+            self._inputs.append((start, array.size, name))
         return ActiveArray(array, index.reshape(array.shape), self)
 
     # -------------------- values of its rows, for arrays and compiled code --------------------
@@ -166,7 +167,7 @@ class Tape(Storage):
         if matrix.ndim not in (1, 2) or matrix.shape[0] != rows.size:
             raise ShapeError(f"seeds: expected shape ({rows.size},) or ({rows.size}, k), got {matrix.shape}")
         if wrt is None:
-            return self._adjoints(rows, matrix, np.array(self._input_rows, np.int32))
+            return self._adjoints(rows, matrix, self._input_rows)
         leaves, spec = flatten(wrt)
         if any(True for _ in spec.statics()):
             raise TypeError(f"wrt holds something that is no value of the tape: {wrt!r}; pass the actives themselves")
@@ -186,20 +187,31 @@ class Tape(Storage):
 
     def _sweep_columns(self) -> sweep.Columns:
         self._flush()
-        arg0, arg1, partial0, partial1 = (self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))
-        return sweep.Columns(arg0, arg1, partial0, partial1, blocks_at(self._blocks, self._columns["value"]))
+        return self._columns_of_sweep()
+
+    def _columns_of_sweep(self) -> sweep.Columns:
+        """What sweeps read; bulks are for sweeps of one seed."""
+        arg0, arg1, partial0, partial1, values = (self._columns[name] for name in _READ)
+        between: list[Any] = [*blocks_at(self._blocks, values), *(BulkAt(bulk, values) for bulk in self._bulks)]
+        between.sort(key=lambda stretch: stretch.start)
+        return sweep.Columns(arg0, arg1, partial0, partial1, between)
 
     def _adjoints(
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
+        if self._bulks and seeds.ndim == 1:
+            self._flush_stage()
+            result = sweep.adjoints(self._columns_of_sweep(), rows, seeds, picked, self._adjoint_buffer, (False,))
+            if not np.isnan(result).any():  # else rows are needed, for the zero-factor rule
+                return result
         return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
 
     def _gradient(self, row: int, n_inputs: int) -> NDArray[np.float64]:
         """Derivatives of one row, or of -1 for a passive number, by the first rows, which are the inputs."""
         if row < 0:
             return np.zeros(n_inputs)
-        if self._blocks:
+        if self._blocks or self._bulks:
             rows = np.arange(n_inputs, dtype=np.int32)
             return self._adjoints(np.array([row], np.int32), np.ones(1), rows)
         self._flush()
@@ -241,7 +253,7 @@ class Tape(Storage):
         """
         rows = self._output_rows(outputs)
         matrix = real_array(directions, "directions")
-        n_inputs = len(self._input_rows)
+        n_inputs = self._n_inputs
         if matrix.ndim not in (1, 2) or matrix.shape[0] != n_inputs:
             raise ShapeError(f"directions: expected shape ({n_inputs},) or ({n_inputs}, k), got {matrix.shape}")
         tangent = self._tangents(rows, matrix.reshape(n_inputs, -1))
@@ -252,4 +264,4 @@ class Tape(Storage):
 
     def _tangents(self, rows: NDArray[np.int32], directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Tangents of the given rows, shape (rows, k)."""
-        return sweep.tangents(self._sweep_columns(), rows, np.array(self._input_rows, np.int64), directions)
+        return sweep.tangents(self._sweep_columns(), rows, self._input_rows.astype(np.int64), directions)

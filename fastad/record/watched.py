@@ -173,6 +173,9 @@ class WatchedTape(Tape):
         super()._give_back(stop)
         self._cut(len(self))
 
+    def _takes_bulk(self, size: int) -> bool:
+        return False  # what keeps lines looks at every row
+
     def _append_inputs(self, x: NDArray[np.float64]) -> int:
         start = super()._append_inputs(x)
         self._require_finite(start)
@@ -266,7 +269,7 @@ class WatchedTape(Tape):
         if self._raises and not np.isfinite(result).all():
             at = np.argwhere(~np.isfinite(result))[0]
             every = np.arange(int(rows[at[0]]) + 1, dtype=np.int32)
-            inputs = np.array(self._input_rows, np.int64)
+            inputs = self._input_rows.astype(np.int64)
             tangent = sweep.tangents(self._sweep_columns(), every, inputs, directions[:, at[1] : at[1] + 1])[:, 0]
             found = origin_of_tangent(self._rows_now(), tangent)
             if found is not None:

@@ -1,0 +1,162 @@
+"""Rows of operations on long arrays, written when somebody reads the columns.
+
+What a reverse sweep needs of an operation on an array is which operation, of which operands: it runs along the elements
+and needs no rows. So only the values of such rows are written at once; opcodes, operands and partials, 25 bytes a row,
+follow when a consumer other than the sweep of one seed asks for the columns. A gradient of a million inputs never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import bulk as kernels
+from ..kernels import rows as row_kernels
+from ..ops import OPCODE, OPS
+
+_INPUT = OPCODE["input"]
+_NO_ROWS, _NO_VALUES = np.empty(0, np.int32), np.empty(0)
+Columns = dict[str, NDArray[Any]]
+
+
+class Bulk(Protocol):
+    """Rows ``start`` to ``stop - 1``, of which the columns hold only the values that other rows may read."""
+
+    @property
+    def start(self) -> int:
+        """First row."""
+
+    @property
+    def stop(self) -> int:
+        """Row behind the last."""
+
+    def write(self, columns: Columns) -> None:
+        """Write the rows."""
+
+    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+        """Sweep them, given the column of values; ``adjoint`` has shape (rows + 1,)."""
+
+
+class BulkAt:
+    """A bulk as a sweep meets it."""
+
+    def __init__(self, bulk: Bulk, column: NDArray[np.float64]) -> None:
+        self.start, self.stop = bulk.start, bulk.stop
+        self.reverse: Callable[[NDArray[np.float64]], None] = lambda adjoint: bulk.reverse(column, adjoint)
+
+
+class Side(NamedTuple):
+    """An operand: consecutive rows, rows one by one, or passive values; one element belongs to every element."""
+
+    first: int
+    rows: NDArray[np.int32]
+    values: NDArray[np.float64]
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, index: NDArray[np.int32], values: NDArray[np.float64]) -> Side | None:
+        """Make it from rows and values; None where active and passive elements are mixed."""
+        low, high, consecutive = kernels.extent(index)
+        if high < 0:
+            return cls(-1, _NO_ROWS, values.copy(), -1, -1)
+        if low < 0:
+            return None
+        if consecutive and index.size > 1:
+            return cls(low, _NO_ROWS, _NO_VALUES, low, high)
+        return cls(-1, index.copy(), _NO_VALUES, low, high)
+
+    def at(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values, from those of all rows."""
+        if self.first >= 0:
+            return column[self.first : self.high + 1]
+        return column[self.rows] if self.rows.size else self.values
+
+    def target(self, partial: str) -> tuple[NDArray[np.int32], int]:
+        """Rows and first row for its adjoint: none where the partial is never anything but zero."""
+        return (_NO_ROWS, -1) if partial == "0.0" else (self.rows, self.first)
+
+    def row_numbers(self) -> NDArray[np.int32]:
+        """Rows, -1 for passive elements."""
+        if self.first >= 0:
+            return np.arange(self.first, self.high + 1, dtype=np.int32)
+        return self.rows if self.rows.size else np.full(self.values.size, -1, np.int32)
+
+
+class Inputs(NamedTuple):
+    """New independents."""
+
+    start: int
+    stop: int
+
+    def write(self, columns: Columns) -> None:
+        """Write the rows."""
+        rows = slice(self.start, self.stop)
+        columns["opcode"][rows], columns["arg0"][rows], columns["arg1"][rows] = _INPUT, -1, -1
+        columns["partial0"][rows], columns["partial1"][rows] = columns["value"][rows], 0.0
+
+    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+        """Nothing flows on."""
+
+
+class Elementwise(NamedTuple):
+    """One operation of the table for every element."""
+
+    start: int
+    stop: int
+    op: int
+    x: Side
+    y: Side
+
+    @classmethod
+    def of(cls, start: int, size: int, op: int, x: Side, y: Side) -> Elementwise | None:
+        """Make it; None where the operands share rows, unless they are the same: there the order of sums matters."""
+        apart = x.high < y.low or y.high < x.low or x.high < 0 or y.high < 0
+        same = x.first >= 0 and (x.first, x.high) == (y.first, y.high)
+        return cls(start, start + size, op, x, y) if apart or same else None
+
+    def write(self, columns: Columns) -> None:
+        """Write the rows."""
+        column, size = columns["value"], self.stop - self.start
+        out, rows = np.empty(size), np.empty(size, np.int32)
+        row_kernels.record_elementwise(
+            self.op, self.x.row_numbers(), self.x.at(column).copy(), self.y.row_numbers(), self.y.at(column).copy(), self.start,
+            *columns.values(), out, rows,
+        )  # fmt: skip
+
+    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+        """Add the adjoints of the operands."""
+        targets = [side.target(partial) for side, partial in zip((self.x, self.y), (*OPS[self.op].partials, "0.0"))]
+        (x_rows, x_first), (y_rows, y_first) = targets
+        kernels.reverse(
+            self.op, self.x.at(column), self.y.at(column), column[self.start : self.stop], x_rows, y_rows, x_first,
+            y_first, adjoint[self.start + 1 : self.stop + 1], adjoint,
+        )  # fmt: skip
+
+
+class Sums(NamedTuple):
+    """Sums of ``length`` elements each, in order; a chain of additions per sum, of which only the last row is known."""
+
+    start: int
+    stop: int
+    length: int
+    x: Side
+
+    @property
+    def last_rows(self) -> NDArray[np.int64]:
+        """Rows of the sums."""
+        step = self.length - 1
+        return np.arange(self.start + step - 1, self.stop, step)
+
+    def write(self, columns: Columns) -> None:
+        """Write the rows."""
+        index, values = (part.reshape(-1, self.length) for part in (self.x.row_numbers(), self.x.at(columns["value"])))
+        out, rows = np.empty(len(index)), np.empty(len(index), np.int32)
+        row_kernels.write_sums(index, values.copy(), self.start, *columns.values(), out, rows)
+
+    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+        """Add the adjoints of the sums to those of the elements."""
+        kernels.reverse_sums(self.x.rows, self.x.first, self.length, adjoint[self.last_rows + 1], adjoint)

@@ -1,0 +1,252 @@
+"""Long arrays, whose rows are written late. Oracle: the same functions with every row written at once, bit for bit."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+import fastad as fad
+from fastad import recorded
+from fastad.ops import OPS
+from fastad.record import storage
+
+N = 1511  # more than the threshold, and no multiple of a vector or of a part
+X = np.random.default_rng(3).uniform(0.3, 0.9, N)
+OTHER = np.random.default_rng(4).uniform(0.3, 0.9, N)
+COLUMNS = ("opcode", "arg0", "arg1", "partial0", "partial1", "value")
+
+
+@pytest.fixture
+def as_rows(monkeypatch):
+    """Run a function with every row written at once."""
+
+    def run(function, *args):
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "_BULK_FROM", 10**9)
+            return function(*args)
+
+    return run
+
+
+def same(a, b):
+    return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
+
+
+ELEMENTWISE = [op for op in OPS if op.kind == "smooth" and not op.special]
+
+
+@pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
+@pytest.mark.parametrize("operands", ["arrays", "scalar first", "scalar second", "passive", "same", "picked"])
+def test_every_operation_has_the_bits_of_its_rows(op, operands, as_rows):
+    function = getattr(fad, op.name)
+    if op.arity == 1 and operands not in ("arrays", "picked"):
+        pytest.skip("of one operand")
+    picked = np.random.default_rng(5).integers(0, N, N)
+
+    def f(x):
+        if op.arity == 1:
+            y = function(x[picked] if operands == "picked" else x)
+        else:
+            pairs = {
+                "arrays": (x, 1.0 - 0.5 * x),
+                "scalar first": (x[3], x + 0.1),
+                "scalar second": (x + 0.1, x[3]),
+                "passive": (x, OTHER),
+                "same": (x, x),
+                "picked": (x[picked], 2.0 * x),
+            }
+            y = function(*pairs[operands])
+        return np.sum(y * OTHER)
+
+    value, gradient = fad.value_and_grad(f)(X)
+    expected = as_rows(fad.value_and_grad(f), X)
+    assert same(value, expected[0])
+    assert same(gradient, expected[1])
+
+
+MATRIX = np.random.default_rng(6).normal(size=(61, 29))
+
+FUNCTIONS = {
+    "overlapping operands": lambda x: np.sum(x[1:] * x[:-1] * x[0] - x[1:] / x[:-1]),
+    "operands that share rows": lambda x: np.sum(np.outer(x[:40], x[:40]) ** 2) + x[50] * x[60],
+    "broadcasting": lambda x: np.sum(np.exp(-((MATRIX - x[:29]) ** 2).sum(axis=1)) * x[100:161]),
+    "sums along axes": lambda x: (
+        np.sum(x[:1500].reshape(30, 50).sum(axis=0) ** 2) + (x[:1500].reshape(3, -1) ** 2).sum(1)[2]
+    ),
+    "sum of what is mixed": lambda x: np.sum(np.where(X > 0.5, x, 1.0) * 3.0),
+    "a value used twice": lambda x: np.sum(x * x) * np.sum(x * np.sin(x)) + x[7],
+    "transposed and reversed": lambda x: np.sum((x[:1500].reshape(30, 50).T.reshape(-1) * x[:1500][::-1]) ** 2),
+    "written into": lambda x: _written(x),
+    "conditions": lambda x: np.sum(np.where(x * 2.0 > 1.0, x * x, np.sqrt(x)) * x),
+    "linear algebra between": lambda x: np.sum(x * np.linalg.det(np.reshape(x[:9] * x[9:18], (3, 3)) + np.eye(3)) * x),
+}
+
+
+def _written(x):
+    y = x * 2.0
+    y[::2] = x[::2] * x[0]
+    z = y[:700] * x[700:1400]
+    y[:] = 0.0
+    return np.sum(z * z)
+
+
+@pytest.fixture(params=FUNCTIONS, ids=FUNCTIONS)
+def function(request):
+    return FUNCTIONS[request.param]
+
+
+def test_gradient_has_the_bits_of_rows(function, as_rows):
+    expected = as_rows(fad.value_and_grad(function), X)
+    value, gradient = fad.value_and_grad(function)(X)
+    assert same(value, expected[0])
+    assert same(gradient, expected[1])
+
+
+def test_columns_are_those_of_rows(function, as_rows):
+    def columns():
+        tape = fad.Tape()
+        function(tape.inputs(X, name="x"))
+        return {name: getattr(tape, name).copy() for name in COLUMNS}
+
+    late, early = columns(), as_rows(columns)
+    for name in COLUMNS:
+        assert same(late[name], early[name]), name
+
+
+def test_other_derivatives_read_rows(function, as_rows):
+    direction = np.cos(np.arange(N))
+    assert same(fad.jvp(function, (X,), (direction,))[1], as_rows(fad.jvp, function, (X,), (direction,))[1])
+    small = np.zeros(3)
+    outer = lambda s: function(X + s[0] * direction + s[1] * OTHER + s[2])  # noqa: E731
+    assert same(fad.hessian(outer)(small), as_rows(fad.hessian(outer), small))
+
+
+def test_several_seeds_and_repeated_sweeps():
+    tape = fad.Tape()
+    x = tape.inputs(X)
+    y, z = np.sum(x * x * x), np.sum(np.sin(x))
+    one, two = tape.reverse(y), tape.reverse(z)
+    both = tape.reverse([y, z], np.eye(2))
+    assert same(both.T, [one, two])
+    assert same(tape.reverse(y), one)
+    more = np.sum(x * y)
+    assert same(tape.reverse(more), tape.reverse([more], [[1.0]])[:, 0])
+
+
+def test_a_product_with_an_exactly_zero_factor_is_zero():
+    x = X.copy()
+    x[5] = -1.0
+
+    def f(x):
+        return np.sum(fad.where(x > 0.0, np.sqrt(x), 0.0) * 2.0)
+
+    gradient = fad.grad(f)(x)
+    assert gradient[5] == 0.0
+    assert np.isfinite(gradient).all()
+
+
+def test_rewinding_and_growing():
+    tape = fad.Tape()
+    x = tape.inputs(X)
+    mark = tape.mark()
+    y = x * x
+    inside = tape.mark() - 5
+    tape.rewind(inside)
+    assert same(tape.opcode[mark:], np.full(N - 5, tape.opcode[mark]))
+    with pytest.raises(fad.errors.TapeError):
+        y * 2.0
+    tape.rewind(mark)
+    total = 0.0
+    for _ in range(20):
+        total = total + np.sum(x * x)
+    assert tape.reverse(total) == pytest.approx(40.0 * X, rel=1e-14)
+    assert tape.opcode.size == len(tape) == N + 20 * (2 * N - 1) + 20
+
+
+def test_a_full_tape_says_so():
+    tape = fad.Tape(max_bytes=33 * 3 * N)
+    x = tape.inputs(X)
+    y = x * x
+    with pytest.raises(fad.errors.TapeFullError):
+        np.sum(y * y)
+    tape.rewind(N)
+    assert same(tape.reverse(x[0] * x[1])[:2], X[1::-1])
+
+
+def test_names_of_inputs():
+    tape = fad.Tape()
+    tape.input(1.0, name="a")
+    tape.inputs(np.ones(2), name="v")
+    tape.inputs(np.empty((0, 3)))
+    tape.inputs(np.ones(1))
+    tape.input(2.0)
+    assert tape._input_names == ["a", "v[0]", "v[1]", None, None]
+    assert tape._input_rows.tolist() == [0, 1, 2, 3, 4]
+    tape.rewind(1)
+    assert tape._input_names == ["a"]
+
+
+class TestTapesAreUsedAgain:
+    def test_only_where_nothing_refers_to_them(self):
+        kept = []
+
+        def leaking(x):
+            y = x * x
+            kept.append(y)
+            return np.sum(y)
+
+        f = fad.grad(leaking)
+        f(X)
+        f(X + 1.0)
+        assert kept[0].tape is not kept[1].tape
+        assert same(kept[0].tape.reverse(kept[0][3] * 1.0)[:4], [0.0, 0.0, 0.0, 2.0 * X[3]])
+
+    def test_also_not_those_of_pullbacks_and_results(self):
+        _, first = fad.vjp(lambda x: np.sum(x * x), X)
+        fad.grad(lambda x: np.sum(x * x * x))(X)
+        _, second = fad.vjp(lambda x: np.sum(x * x * x), X)
+        assert same(first(1.0)[0], 2.0 * X)
+        assert second(1.0)[0] == pytest.approx(3.0 * X**2, rel=1e-14)
+
+    def test_the_same_memory_serves_again(self):
+        f = fad.grad(lambda x: np.sum(x * x))
+        f(X)
+        tape = recorded._spare.tape
+        assert tape is not None
+        assert len(tape) == 0
+        del tape
+        before = id(recorded._spare.tape)
+        assert same(f(X), 2.0 * X)
+        assert id(recorded._spare.tape) == before
+
+    def test_errors_leave_no_trace(self):
+        def broken(x):
+            np.sum(x * x)
+            raise RuntimeError("payoff")
+
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                fad.grad(broken)(X)
+            gc.collect()
+            assert same(fad.grad(lambda x: np.sum(x * x))(X), 2.0 * X)
+
+    def test_every_thread_has_its_own(self):
+        found = {}
+
+        def work(n):
+            for _ in range(20):
+                found[n] = fad.grad(lambda x: np.sum(x * x * n))(X)
+
+        threads = [threading.Thread(target=work, args=(float(n),)) for n in range(1, 4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for n, gradient in found.items():
+            assert gradient == pytest.approx(2.0 * n * X, rel=1e-14)
+
+    def test_not_under_debug(self):
+        fad.grad(lambda x: np.sum(x * x))(X)
+        with fad.debug(), pytest.raises(fad.errors.NonFiniteError):
+            fad.grad(lambda x: np.sum(np.log(x * 0.0)))(X)
