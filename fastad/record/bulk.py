@@ -122,10 +122,9 @@ class Elementwise(NamedTuple):
         """Write the rows."""
         column, size = columns["value"], self.stop - self.start
         out, rows = np.empty(size), np.empty(size, np.int32)
-        row_kernels.record_elementwise(
-            self.op, self.x.row_numbers(), self.x.at(column).copy(), self.y.row_numbers(), self.y.at(column).copy(), self.start,
-            *columns.values(), out, rows,
-        )  # fmt: skip
+        x, y = self.x.at(column).copy(), self.y.at(column).copy()
+        operands = (self.x.row_numbers(), x, self.y.row_numbers(), y)
+        row_kernels.record_elementwise(self.op, *operands, self.start, *columns.values(), out, rows)
 
     def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
         """Add the adjoints of the operands."""
