@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, inspect, nopython, smooth
+from . import errors, inspect, nopython, scipy, smooth
 from .checking import check_gradient
 from .extend.checkpoint import checkpoint, scan
 from .extend.custom import custom
@@ -73,6 +73,7 @@ __all__ = sorted(
         "monte_carlo",
         "record",
         "scan",
+        "scipy",
         "smooth",
         "sparsity",
         "stack",

@@ -31,7 +31,7 @@ _PRODUCT, _VARIABLE = OPCODE["product"], OPCODE["variable"]
 
 
 def run(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, also: Any = ()
+    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, also: Any = None
 ) -> Recorded:
     """Run f with the arguments at ``argnums`` as independents.
 
@@ -50,7 +50,7 @@ def run(
     spec.refuse_foreign("argument")
     if not leaves:
         raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
-    tape = outer_tape([*leaves, *flatten(also)[0]])
+    tape = outer_tape([*leaves, *(flatten(also)[0] if also else ())])
     inputs = Packing(spec, leaf_shapes(leaves))
     recorded = Recorded(inputs) if tape is None else Nested(inputs, tape)
     active = recorded.activate(leaves)
@@ -124,6 +124,8 @@ class Recorded:
     def jacobian(self, outputs: Outputs, mode: str) -> Array:
         """Derivative of the outputs by the inputs, shape (outputs, inputs)."""
         n_out, n_in = outputs.rows.size, self.inputs.size
+        if n_out == 1 and mode != "forward":
+            return self.tape._gradient(int(outputs.rows[0]), n_in)[None]
         jacobian = np.zeros((n_out, n_in))
         active = np.flatnonzero(outputs.rows >= 0)
         if active.size == 0 or n_in == 0:

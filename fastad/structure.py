@@ -194,7 +194,7 @@ def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], boo
     return leaves, _visit(spec, structure, is_leaf, leaves)
 
 
-# Not a closure: one that calls itself is a cycle, which would keep the leaves, and so their tape, until it is collected.
+# Not a closure: one that calls itself is a cycle, which would keep the leaves, and so their tape, until collected.
 def _visit(like: Spec | None, node: Any, is_leaf: Callable[[Any], bool], leaves: list[Leaf]) -> Spec:
     if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
         leaves.append(node)

@@ -1,4 +1,4 @@
-"""custom, implicit, checkpoint, scan. Oracles: closed forms, mpmath, the same function recorded operation by operation."""
+"""custom, implicit, checkpoint, scan. Oracles: closed forms, mpmath, the same function recorded row by row."""
 
 import math
 import pickle
@@ -88,10 +88,10 @@ class TestCustom:
             program.save("never written")
 
     def test_monte_carlo(self):
+        grow = fad.custom(_grow, vjp=lambda bar, y, s, z: (bar * y / s, bar * y * 0.2))
+
         def payoff(s, z):
-            return fad.maximum(
-                fad.custom(_grow, vjp=lambda bar, y, s, z: (bar * y / s, bar * y * 0.2))(s, z[0]) - 1.0, 0.0
-            )
+            return fad.maximum(grow(s, z[0]) - 1.0, 0.0)
 
         def plain(s, z):
             return fad.maximum(s * fad.exp(0.2 * z[0]) - 1.0, 0.0)
@@ -153,12 +153,12 @@ class TestImplicit:
             for argnum in (0, 1):
                 at = [1.5, 2.0]
 
-                def along(t, argnum=argnum):
+                def along(t, argnum=argnum, at=at):
                     args = list(at)
                     args[argnum] = t
                     return cubic_exact(*args)
 
-                def ours(t, argnum=argnum):
+                def ours(t, argnum=argnum, at=at):
                     args = list(at)
                     args[argnum] = t
                     return cubic(*args)

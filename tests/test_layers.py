@@ -20,7 +20,7 @@ LAYERS = [
     {"forward", "program", "recorded"},
     {"taylor", "transforms"},
     {"extend"},
-    {"montecarlo", "inspect", "checking"},
+    {"montecarlo", "inspect", "checking", "scipy"},
     {"smooth"},
     {"__init__"},
     {"commands"},

@@ -2,17 +2,25 @@
 
 from bench.core import Problem
 from bench.problems import (
+    bundle,
     cold_start,
     down_and_out,
+    gmm,
+    kmeans,
     libor,
+    llsq,
     local_vol,
     long_tape,
+    lse,
     many_paths,
     normals,
+    ode,
     record_loop,
     record_mul,
     rosenbrock,
     scaling,
+    sparse_hessian,
+    sparse_jacobian,
     vmath_accuracy,
 )
 
@@ -26,9 +34,17 @@ PROBLEMS: dict[str, Problem] = {
         down_and_out,
         libor,
         local_vol,
+        bundle,
+        sparse_jacobian,
+        sparse_hessian,
         scaling,
         many_paths,
         normals,
+        lse,
+        llsq,
+        kmeans,
+        gmm,
+        ode,
         cold_start,
         vmath_accuracy,
     )

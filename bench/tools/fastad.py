@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from inspect import getsource
+from types import SimpleNamespace
 
 import numpy as np
 from numba import njit
 
 import fastad as fad
+from bench.problems import bundle as ba
 from bench.problems import cold_start as cold
 from bench.problems import libor as lmm
 from bench.problems import local_vol as dupire
@@ -18,6 +20,7 @@ from bench.problems import record_loop as in_loop
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
+from bench.tools.arrays.fastad import WAYS as ARRAYS
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
 
@@ -168,6 +171,34 @@ def long_tape(data, threads):
     return value_and_grad
 
 
+def bundle(data, threads):
+    """One observation recorded, replayed over all of them: the blocks are the rows of the Jacobian."""
+
+    def f(x, feature):
+        return fad.stack(ba.residuals(x, feature, fad.sqrt, fad.cos, fad.sin))
+
+    program = fad.record(f, data.inputs[0], data.features[0])
+
+    def call():
+        r = program.batch(data.inputs, data.features, axes=0, wrt=0, threads=threads)
+        return r.value, np.concatenate([r.gradient.ravel(), -2.0 * data.weights])
+
+    return call
+
+
+ARRAYS = SimpleNamespace(exp=fad.exp, sin=fad.sin, join=lambda parts: fad.stack(parts).reshape(-1))
+
+
+def sparse_jacobian(system, threads):
+    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    return lambda: program.jacobian(system.x, sparse=True)
+
+
+def sparse_hessian(system, threads):
+    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    return lambda: program.hessian(system.x, sparse=True)
+
+
 def many_paths(paths, threads):
     return million.child(paths, threads)
 
@@ -185,8 +216,11 @@ WAYS = {
     "scaling": down_and_out,
     "libor": libor,
     "local_vol": local_vol,
+    "bundle": bundle,
+    "sparse_jacobian": sparse_jacobian,
+    "sparse_hessian": sparse_hessian,
     "many_paths": many_paths,
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,
-}
+} | ARRAYS

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import os
 from inspect import getsource
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from bench.problems import bundle as ba
 from bench.problems import cold_start as cold
 from bench.problems import libor as lmm
 from bench.problems import local_vol as dupire
 from bench.problems.down_and_out import SMOOTHING
 from bench.problems.rosenbrock import objective_of_arrays
+from bench.tools.arrays.jax import WAYS as ARRAYS
+from fastad.sparse import Pattern
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
@@ -167,6 +171,47 @@ def local_vol(paths, threads):
     return lambda: _mean([f(dupire.surface(), 1, part) for part in numbers], blocks * LOCAL_VOL_BLOCK)
 
 
+def bundle(data, threads):
+    def f(x, feature):
+        return jnp.stack(ba.residuals(x, feature, jnp.sqrt, jnp.cos, jnp.sin))
+
+    @jax.jit
+    def g(cameras, points, weights, features):
+        x = jnp.concatenate([cameras[data.camera_of], points[data.point_of], weights[:, None]], axis=1)
+        slopes = jax.vmap(jax.jacrev(f))(x, features)
+        return jax.vmap(f)(x, features), jnp.concatenate([slopes.ravel(), -2.0 * weights])
+
+    arrays = [jnp.asarray(x) for x in (data.cameras, data.points, data.weights, data.features)]
+    return lambda: tuple(np.asarray(x) for x in g(*arrays))
+
+
+ARRAYS = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, join=jnp.concatenate)
+
+
+def _compressed(system, colored, derivative):
+    """JAX has no sparse derivatives: pattern and colouring are given to it, the elements are picked with NumPy."""
+    import scipy.sparse
+
+    known = system.known
+    coloring = colored(Pattern(known.shape, known.indptr.astype(np.int64), known.indices.astype(np.int32)))
+    x, directions = jnp.asarray(system.x), jnp.asarray(np.eye(coloring.count)[:, coloring.colors])
+    products = jax.jit(jax.vmap(lambda v: jax.jvp(derivative, (x,), (v,))[1]))
+
+    def call():
+        data = coloring.recover(np.asarray(products(directions)).T)
+        return scipy.sparse.csr_array((data, known.indices, known.indptr), shape=known.shape)
+
+    return call
+
+
+def sparse_jacobian(system, threads):
+    return _compressed(system, Pattern.color_columns, lambda x: system.f(x, ARRAYS))
+
+
+def sparse_hessian(system, threads):
+    return _compressed(system, Pattern.color_star, jax.grad(lambda x: system.f(x, ARRAYS)))
+
+
 def cold_start(case, threads):
     imports = "import jax\njax.config.update('jax_enable_x64', True)\njax.config.update('jax_platforms', 'cpu')"
     answer = getsource(objective_of_arrays) + "answer = jax.jit(jax.value_and_grad(objective_of_arrays))"
@@ -179,5 +224,8 @@ WAYS = {
     "scaling": down_and_out,
     "libor": libor,
     "local_vol": local_vol,
+    "bundle": bundle,
+    "sparse_jacobian": sparse_jacobian,
+    "sparse_hessian": sparse_hessian,
     "cold_start": cold_start,
-}
+} | ARRAYS

@@ -21,6 +21,8 @@ _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
 _BLOCK = OPCODE["block"]
 
+_AHEAD = 8  # rows: 100-200 ns, the time that memory takes to answer
+
 # Which operands of which operation have a partial at all; 0.0 in the table means never.
 _ZERO = [[partial == "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS]
 HAS_PARTIAL_X = np.array([not zero[0] for zero in _ZERO])
@@ -147,6 +149,28 @@ def reverse_stream(
                 to_y[count] = target
         count += 1
     return count
+
+
+@jit
+def read_ahead(op, value, a, b, c, to_x, to_y, reads_x, reads_y, met, ahead):
+    """Tell each row of a reverse pass a slot that a row ``_AHEAD`` rows on is the first to read, or -1.
+
+    What the forward pass left behind is often larger than the second level of cache. A slot each: where more are
+    first read at once, earlier rows ask for them. ``met`` (all false on entry) marks the slots read.
+    """
+    next_free = 0
+    for i in range(op.size):
+        ahead[i] = -1
+        for reads, wanted in ((reads_x, to_x[i] != 0 or op[i] == _TAKE), (reads_y, to_y[i] != 0)):
+            if not wanted:
+                continue
+            for j, slot in enumerate((a[i], b[i], c[i], value[i])):
+                if reads[op[i], j] and slot >= 0 and not met[slot]:
+                    met[slot] = True
+                    at = max(i - _AHEAD, next_free)
+                    if at < i:
+                        ahead[at] = slot
+                        next_free = at + 1
 
 
 @jit

@@ -54,6 +54,25 @@ def reverse_masked(arg0, arg1, partial0, partial1, adjoint, start, stop):
 
 
 @jit
+def gradient(arg0, arg1, partial0, partial1, adjoint, row, out):
+    """Derivatives of one row by the first ``out.size`` rows; ``adjoint`` has room for all rows up to both, and one."""
+    stop = max(row + 1, out.size)
+    for masked in (False, True):
+        adjoint[: stop + 1] = 0.0
+        adjoint[row + 1] = 1.0
+        if masked:
+            reverse_masked(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
+        else:
+            reverse(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
+        nan = False
+        for i in range(out.size):
+            out[i] = adjoint[i + 1]
+            nan = nan or out[i] != out[i]
+        if not nan:
+            break
+
+
+@jit
 def reverse_many(arg0, arg1, partial0, partial1, adjoint, start, stop, masked):
     """Reverse sweep for k seeds side by side; ``adjoint`` has shape (rows + 1, k)."""
     k = adjoint.shape[1]

@@ -97,6 +97,7 @@ def fingerprint(job: Job, recorded: Recorded, by_record: bool) -> dict[str, str]
         "method": by_record,
         "per_path": job.keep,
         "compare_with_bump": job.steps is not None,
+        "hessian": job.hessian,
         "payoff": [getattr(root, name) for name in FIELDS if name != "value"],
         "control": control,
     }

@@ -2,6 +2,8 @@
 
 A decision is a guard (``if``), the condition of a ``where``, or a row that rounds. Its *distance* is positive where
 it holds, negative where it does not, 0 where it changes: ``x - y`` for ``x > y``, the smaller one for ``&``, and so on.
+A *kink* is a decision inside an operation: which operand is the larger one, or the cell of an interpolation. It moves
+no value, but derivatives.
 """
 
 from __future__ import annotations
@@ -26,14 +28,19 @@ _CONDITIONS = {_AND, _OR, _NOT, *_SIGN_OF}
 # Where a rounding of x / y jumps, as a shift of whole numbers: floor at whole numbers, rint half-way between them.
 _ROUNDINGS = {OPCODE[name]: 0.0 for name in ("floor", "ceil", "trunc", "floordiv", "mod")} | {OPCODE["rint"]: 0.5}
 _SIGN, _MOD, _TRUNC = OPCODE["sign"], OPCODE["mod"], OPCODE["trunc"]
+_LOCATE = OPCODE["locate"]
+_CHOOSING = {OPCODE[name] for name in ("maximum", "minimum", "fmax", "fmin")}
+_FOLDING = {OPCODE[name] for name in ("abs", "copysign")}
+_KINKS = {*_CHOOSING, *_FOLDING, _LOCATE}
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A guard, the condition of a choice, or a rounding row."""
+    """A guard, the condition of a choice, a rounding row, or a kink."""
 
     row: int
     guard: int = -1  # its number among the guards, -1 for the others
+    is_kink: bool = False
 
 
 class Distance(NamedTuple):
@@ -60,6 +67,12 @@ def decisions_of(recording: Recording) -> list[Decision]:
     return found + [Decision(int(row)) for row in np.flatnonzero(rounding)]
 
 
+def kinks_of(recording: Recording) -> list[Decision]:
+    """All decisions of a recording that stand inside an operation, and that only derivatives see."""
+    rows = np.flatnonzero(np.isin(recording.opcode, list(_KINKS)))
+    return [Decision(int(row), is_kink=True) for row in rows]
+
+
 def _decides(r: Recording, condition: int) -> bool:
     return r.opcode[condition] in _CONDITIONS or _repeats(r, condition)
 
@@ -71,6 +84,8 @@ def _repeats(r: Recording, row: int) -> bool:
 
 def distance(r: Recording, values: Vector, decision: Decision) -> Distance:
     """Return how far a point is from where the decision changes."""
+    if decision.is_kink:
+        return _of_kink(r, values, decision.row)
     condition = _condition_row(r, decision)
     return _of_rounding(r, values, decision.row) if condition < 0 else _of_condition(r, values, condition)
 
@@ -149,6 +164,24 @@ def _of_rounding(r: Recording, values: Vector, row: int) -> Distance:
     return _combination(r, row, x - n, 1.0)
 
 
+def _of_kink(r: Recording, values: Vector, row: int) -> Distance:
+    """Distance of the operands from each other, of the one that folds from 0, of a place from the nearest knot."""
+    x, y = _operands(r, values, row)
+    if r.opcode[row] in _CHOOSING:
+        return _combination(r, row, x - y, 1.0, -1.0)
+    return _combination(r, row, x - (_nearest_knot(r, row, x)[0] if r.opcode[row] == _LOCATE else 0.0), 1.0)
+
+
+def _nearest_knot(r: Recording, row: int, x: float) -> tuple[float, int]:
+    """The inner knot nearest to x, at which two cells meet, and its number; NaN where there is one cell."""
+    table = int(r.table_of_row[row])
+    inner = r.table_values[r.table_starts[table] + 1 : r.table_starts[table + 1] - 1]
+    if not inner.size or math.isnan(x):
+        return math.nan, 0
+    nearest = int(np.argmin(np.abs(inner - x)))
+    return float(inner[nearest]), nearest + 1
+
+
 def _jump(r: Recording, values: Vector, row: int) -> float:
     op = int(r.opcode[row])
     x, y = _operands(r, values, row)
@@ -162,11 +195,18 @@ def _jump(r: Recording, values: Vector, row: int) -> float:
 
 
 def other_value(r: Recording, row: int, values: Vector) -> float:
-    """Value of a rounding row, or of a condition, on the other side of where it changes."""
+    """Value of a rounding row, a condition or a kink on the other side of where it changes."""
     op, v = int(r.opcode[row]), float(values[row])
     if op == _COND:
         return 1.0 - v
     x, y = _operands(r, values, row)
+    if op in _CHOOSING:
+        return y if _takes_first(op, x, y) else x
+    if op in _FOLDING:
+        return -v
+    if op == _LOCATE:
+        number = _nearest_knot(r, row, x)[1]
+        return float(number - 1 if v >= number else number)
     above = x - _jump(r, values, row) * (y if op in (OPCODE["floordiv"], _MOD) else 1.0) >= 0.0
     step = -1.0 if above else 1.0
     if op == _SIGN:
@@ -191,10 +231,14 @@ def resolve(trie: Trie, vector: Vector) -> tuple[Variant, Point] | None:
         variant = variant.children[branch]
 
 
-def on_the_other_side(variant: Variant, vector: Vector, decision: Decision) -> Vector | None:
-    """Outputs where one decision is the other way round and all else as these inputs say; None where not recorded."""
+def _takes_first(op: int, x: float, y: float) -> bool:
+    return x >= y if op in (OPCODE["maximum"], OPCODE["fmax"]) else x <= y
+
+
+def on_the_other_side(variant: Variant, vector: Vector, decision: Decision) -> tuple[Recording, Point] | None:
+    """The point where one decision is the other way round and all else as these inputs say; None where not recorded."""
     turned = variant if decision.guard < 0 else _turned(variant, decision.guard)
-    return None if turned is None else _outputs(turned, vector, decision)
+    return None if turned is None else _other_point(turned, vector, decision)
 
 
 def _turned(variant: Variant, guard: int) -> Variant | None:
@@ -207,17 +251,27 @@ def _turned(variant: Variant, guard: int) -> Variant | None:
     return node.children.get(Branch(guard))
 
 
-def _outputs(variant: Variant | None, vector: Vector, decision: Decision) -> Vector | None:
+def _other_point(variant: Variant | None, vector: Vector, decision: Decision) -> tuple[Recording, Point] | None:
     while variant is not None:
         r = variant.recording
         soft = decision.guard < 0
         point = r.evaluate_forced(vector, decision.row, other_value) if soft else r.evaluate(vector)
+        if decision.is_kink:
+            _turn_partials(int(r.opcode[decision.row]), decision.row, point)
         values = point.values
         failed = values[r.guard_rows] != r.value[r.guard_rows]
         if decision.guard >= 0:
             failed[decision.guard] = False
         if not failed.any():
-            return r.output_values(values)
+            return r, point
         guard = int(np.argmax(failed))
         variant = None if r.freezes(guard) else variant.children.get(Branch(guard))
     return None
+
+
+def _turn_partials(op: int, row: int, point: Point) -> None:
+    """Give a kink the partials of its other side."""
+    if op in _CHOOSING:
+        point.partial0[row], point.partial1[row] = 1.0 - point.partial0[row], 1.0 - point.partial1[row]
+    elif op in _FOLDING:
+        point.partial0[row] *= -1.0

@@ -18,8 +18,9 @@ from .control import parse as parsed_control
 from .discontinuity import examine
 from .engine import Engine
 from .execute import on_executor
+from .gamma import HESSIANS
 from .gather import gather
-from .prepare import Inputs, checked_choice, checked_paths, job_of, sampled
+from .prepare import Inputs, checked_choice, checked_hessian, checked_paths, job_of, sampled
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -47,6 +48,7 @@ def monte_carlo(
     until: float | None = None,
     resume: Any = None,
     gradient: str = "each",
+    hessian: bool | str = False,
     method: str = "auto",
     threads: int | None = None,
     executor: Any = None,
@@ -97,6 +99,13 @@ def monte_carlo(
         Continue this run, or the one saved there, up to ``paths`` paths in all; same numbers as in one run.
     gradient : {"each", "sum"}
         Sensitivities of every payoff, or of their sum: one reverse sweep instead of one per payoff.
+    hessian : {False, True, "bump"}
+        Second derivatives with standard errors. True: the derivatives of the pathwise sensitivities, which are right
+        for payoffs that can be differentiated twice; they miss the kinks of a call, of which ``result.warnings`` then
+        names the line. ``"bump"``: central differences of pathwise sensitivities on the same random numbers, each
+        parameter moved by a hundredth of itself (by a hundredth, where it is 0): right at kinks too, but noisier, and
+        biased by a part that grows with the square of the step; two more gradients per parameter.
+        Not together with ``control``.
     method : {"auto", "replay", "record"}
         Replay recordings over the paths, or record and reverse a jitted payoff path by path in compiled code:
         better where nearly every path branches differently. ``auto`` counts the branches of 64 paths.
@@ -129,7 +138,8 @@ def monte_carlo(
     -----
     Sensitivities are pathwise derivatives (Giles & Glasserman, "Smoking adjoints", Risk 2006). Where a payoff
     jumps (a digital, a knock-out) they miss the jump: ``result.warnings`` names the line, the sensitivities
-    and about how much is missing. `fastad.smooth` has the remedies.
+    and about how much is missing. `fastad.smooth` has the remedies. Second derivatives miss the kinks as well: those of
+    a call, of which the delta jumps at the strike, are all of its gamma.
 
     Examples
     --------
@@ -145,19 +155,22 @@ def monte_carlo(
     checked_choice(sampler, _SAMPLERS, "sampler")
     checked_choice(gradient, GRADIENTS, "gradient")
     checked_choice(method, METHODS, "method")
+    checked_choice(hessian, HESSIANS, "hessian")
     paths, threads = checked_paths(paths, antithetic, sampler), checked_threads(threads)
     control_of_path, control_mean = parsed_control(control)
     inputs = Inputs(params, normals, uniforms)
     selected = select(inputs.params, wrt)
+    checked_hessian(hessian, selected, control)
     source = sampled(inputs.draws, sampler, seed, antithetic, paths)
     first = inputs.at(source.numbers(0))
     recorded = record(payoff, inputs.packing, first, tuple(args), control_of_path, gradient, max_variants, seed)
-    job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, control_mean)
+    job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, hessian, control_mean)
     path_by_path = Payoff(payoff, inputs, tuple(args))
     only_replayed = {
         "a sampler but philox": sampler != "philox",
         "control": control is not None,
         "gradient='sum'": gradient != "each",
+        "hessian": bool(hessian),
         "an executor": executor is not None and method == "record",
         "fad.debug()": debugging(),
     }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..packing import Vector
-from ..program.batch import Call, Output, Runner, Scratch, check
-from ..program.build import build
-from ..program.plan import Plan
-from ..program.recording import Recording
+from ..program.batch import Output, Scratch
 from ..program.variants import Trie
 from .control import Control
+from .gamma import Pathwise, symmetric
+from .replay import Replay
 from .source import Block, Source
 from .statistics import Samples, Statistic, Tally
 
@@ -43,6 +41,10 @@ class Job:
         Control variates; the last outputs.
     steps : ndarray, optional
         How far to bump each of the selected parameters.
+    hessian : bool or "bump"
+        Whether to estimate second derivatives, pathwise or by bumps of gradients.
+    hessian_steps : ndarray, optional
+        How far to bump each of the selected parameters for those.
     """
 
     vector: Vector
@@ -54,6 +56,8 @@ class Job:
     keep: bool = False
     control: Control | None = None
     steps: Vector | None = None
+    hessian: bool | str = False
+    hessian_steps: Vector | None = None
 
     @property
     def n_results(self) -> int:
@@ -66,10 +70,9 @@ class Engine:
 
     def __init__(self, trie: Trie, job: Job, on_divergence: str = "rerecord") -> None:
         self.trie, self.job = trie, job
-        self._on_divergence = on_divergence
-        self._plans: dict[tuple[int, bool, bool], Plan] = {}
-        self._runners: dict[bytes, Runner] = {}  # of blocks that share their scenarios, by parameters
-        self._lock = threading.Lock()
+        common = job.source, job.differentiated, job.selected, job.per_lane
+        self._replay = Replay(trie, *common, on_divergence)
+        self._second = Pathwise(trie, *common) if job.hessian is True else None
 
     def block(self, number: int, scratch: Scratch) -> Tally:
         """Return the tally of one block."""
@@ -84,6 +87,7 @@ class Engine:
             job.source.of_paths(values),
             self._of_gradients(gradients, paths),
             None if job.steps is None else self._of_gradients(self._bumped(block, output, scratch), paths),
+            self._of_gradients(self._hessians(block, scratch), paths) if job.hessian else None,
             self._kept(output) if job.keep else (),
             output.ended,
         )
@@ -97,10 +101,25 @@ class Engine:
 
     def output(self, block: Block, scratch: Scratch, vector: Vector | None = None) -> Output:
         """Values and gradients of a block; values alone at other parameters than the job's own."""
-        runner = self._runner(block, self.job.vector if vector is None else vector, vector is None)
-        output = runner.run(block.first, block.stop, scratch)
-        check([output])
-        return output
+        return self._replay.run(block, scratch, self.job.vector if vector is None else vector, vector is None)
+
+    def _hessians(self, block: Block, scratch: Scratch) -> Samples:
+        """Second derivatives, (paths or groups, results, wrt, wrt), of a block whose branches are recorded."""
+        if self._second is not None:
+            return self._second.of(block, scratch, self.job.vector)
+        assert self.job.hessian_steps is not None
+        columns = []
+        for element, step in zip(self.job.selected.tolist(), self.job.hessian_steps.tolist()):
+            up, down = self._moved(element, step), self._moved(element, -step)
+            above, below = (self._replay.run(block, scratch, vector, True).gradient for vector in (up, down))
+            with np.errstate(over="ignore", invalid="ignore"):
+                columns.append((above - below) / (up[element] - down[element]))
+        return symmetric(np.stack(columns, axis=-1))
+
+    def _moved(self, element: int, step: float) -> Vector:
+        vector = self.job.vector.copy()
+        vector[element] += step
+        return vector
 
     def _bumped(self, block: Block, output: Output, scratch: Scratch) -> Samples:
         """Central differences less pathwise derivatives, like the gradient of the output (without controls)."""
@@ -109,53 +128,11 @@ class Engine:
         own = job.differentiated[: job.n_results]
         differences = -output.gradient[:, : job.n_results]
         for j, (element, step) in enumerate(zip(job.selected.tolist(), job.steps.tolist())):
-            sides = []
-            for moved in (job.vector[element] + step, job.vector[element] - step):
-                vector = job.vector.copy()
-                vector[element] = moved
-                sides.append((self.output(block, scratch, vector).values[:, own], moved))
+            up, down = self._moved(element, step), self._moved(element, -step)
+            above, below = (self.output(block, scratch, vector).values[:, own] for vector in (up, down))
             with np.errstate(over="ignore", invalid="ignore"):
-                slopes = (sides[0][0] - sides[1][0]) / (sides[0][1] - sides[1][1])
+                slopes = (above - below) / (up[element] - down[element])
                 if not job.per_lane:
                     slopes = np.add.reduceat(slopes, np.arange(0, len(slopes), 64), axis=0)
                 differences[:, :, j] += slopes
         return differences
-
-    def _runner(self, block: Block, vector: Vector, with_gradient: bool) -> Runner:
-        if block.offset or block.n != self.job.source.paths:  # scenarios of this block alone
-            return Runner(self.trie, self._call(block, vector, with_gradient))
-        key = vector.tobytes() + bytes([with_gradient])
-        with self._lock:
-            if key not in self._runners:
-                self._runners[key] = Runner(self.trie, self._call(block, vector, with_gradient))
-            return self._runners[key]
-
-    def _call(self, block: Block, vector: Vector, with_gradient: bool) -> Call:
-        """What a block asks of every variant."""
-        job = self.job
-        selected = job.selected if with_gradient else job.selected[:0]
-        random = self.trie.root.recording.n_inputs - vector.size
-        source = job.source
-
-        def plan(recording: Recording, per_lane: bool) -> Plan:
-            key = (id(recording), per_lane, with_gradient)
-            if key not in self._plans:
-                wrt = np.zeros(recording.n_inputs, np.bool_)
-                wrt[selected] = True
-                varying = np.arange(wrt.size) >= vector.size
-                self._plans[key] = build(recording, varying | wrt if per_lane else varying, wrt, job.differentiated)
-            return self._plans[key]
-
-        return Call(
-            n=block.n,
-            per_lane=job.per_lane,
-            uniform_inputs=np.concatenate([vector, np.zeros(random)]),
-            wrt=selected,
-            plan=plan,
-            gathered=lambda plan: block.gathered(plan, vector),
-            drawn=block.drawn,
-            inputs_of=lambda i: np.concatenate([vector, source.numbers(block.offset + i)]),
-            describe=lambda i: f"path {block.offset + i} of {source.paths}, seed {source.seed}",
-            on_divergence=self._on_divergence,
-            outputs=job.differentiated,
-        )

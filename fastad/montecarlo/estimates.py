@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..packing import Packing, nest
+from ..packing import Packing, nest, nest_twice
 from .statistics import Samples, student_quantile
 
 
 @dataclass(frozen=True)
 class Estimates:
     """Means and standard errors of values (results,) and sensitivities (differentiated, wrt), and their layouts.
+
+    Second derivatives, (differentiated, wrt, wrt), have as many degrees of freedom as the first.
 
     ``differentiated`` is the layout of the results, or of one number for their sum; ``wrt`` is None where nothing is
     differentiated.
@@ -30,12 +32,20 @@ class Estimates:
     gradient_freedom: int
     bumped: Samples | None = None
     bump_scores: Samples | None = None
+    hessian: Samples | None = None
+    hessian_error: Samples | None = None
 
     def nested(self, flat: Samples | None) -> Any:
         """Return sensitivities (..., differentiated, wrt) as a structure of structures."""
         if self.wrt is None or flat is None:
             return None
         return nest(self.differentiated, self.wrt, flat)
+
+    def nested_twice(self, flat: Samples | None) -> Any:
+        """Return second derivatives (differentiated, wrt, wrt) as a structure of structures of structures."""
+        if self.wrt is None or flat is None:
+            return None
+        return nest_twice(self.differentiated, self.wrt, flat)
 
     def structures(self) -> dict[str, Any]:
         """Return everything in the structures of the user."""
@@ -46,6 +56,8 @@ class Estimates:
             "gradient_stderr": self.nested(self.gradient_error),
             "bumped": self.nested(self.bumped),
             "bump_scores": self.nested(self.bump_scores),
+            "hessian": self.nested_twice(self.hessian),
+            "hessian_stderr": self.nested_twice(self.hessian_error),
         }
 
     def result_names(self) -> list[str]:

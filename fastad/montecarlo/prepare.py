@@ -12,7 +12,7 @@ from ..kernels import philox
 from ..packing import Packing, Vector
 from ..program.batch import GROUP, Scratch
 from ..structure import Spec, is_result
-from . import bump
+from . import bump, gamma
 from .control import PILOT_PATHS, Control, exact_means, fit, pilot_seed
 from .engine import Engine, Job
 from .recorded import Recorded
@@ -26,7 +26,7 @@ _BLOCK_DOUBLES = 2**22  # of gradients in a block, 32 MiB; of Sobol' points twic
 Shape = int | tuple[int, ...]
 
 
-def checked_choice(value: Any, choices: tuple[str, ...], name: str) -> None:
+def checked_choice(value: Any, choices: tuple[Any, ...], name: str) -> None:
     """Raise ValueError unless a value is among the choices."""
     if value not in choices:
         raise ValueError(f"{name}={value!r}: expected {' or '.join(map(repr, choices))}")
@@ -42,6 +42,17 @@ def checked_paths(paths: float, antithetic: bool, sampler: str) -> int:
     if sampler == "sobol" and antithetic:
         raise ValueError('antithetic=True: Sobol\' points are balanced already; use sampler="philox" for pairs')
     return rounded_up(number) if sampler == "sobol" else number
+
+
+def checked_hessian(hessian: bool | str, selected: Selected | None, control: Any) -> None:
+    """Raise ValueError for second derivatives by nothing, or with control variates."""
+    if hessian and selected is None:
+        raise ValueError(f"hessian={hessian!r}: there is nothing to differentiate by; name parameters in wrt")
+    if hessian and control is not None:
+        raise ValueError(
+            f"hessian={hessian!r} does not go with control: second derivatives would need coefficients of their own; "
+            "leave out one of them, or use antithetic=True"
+        )
 
 
 class Inputs:
@@ -88,12 +99,14 @@ def job_of(
     selected: Selected | None,
     per_path: bool,
     compare_with_bump: bool,
+    hessian: bool | str,
     control_mean: Any,
 ) -> Job:
     """Return what the engine runs, the coefficients of controls fitted to a pilot."""
     elements = np.flatnonzero(selected.elements) if selected is not None else np.empty(0, np.int64)
     per_lane = per_path or (source.label == "philox" and source.paths < PER_PATH_BELOW)
     doubles = max(recorded.differentiated.size * elements.size * (GROUP if per_lane else 1), 1)
+    doubles *= max(elements.size, 1) if hessian else 1
     if source.label == "sobol":  # points are kept, where the counter's numbers are made in the kernel
         doubles = max(doubles, GROUP // 2 * sum(count for _, count in source.draws))
     job = Job(
@@ -105,6 +118,8 @@ def job_of(
         per_lane=per_lane,
         keep=per_path,
         steps=bump.steps(inputs.vector, elements) if compare_with_bump and elements.size else None,
+        hessian=hessian,
+        hessian_steps=gamma.steps(inputs.vector, elements) if hessian == "bump" else None,
     )
     if recorded.controls is None:
         return job

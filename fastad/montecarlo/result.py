@@ -48,6 +48,9 @@ class MonteCarloResult:
     bumped, bump_scores
         For ``compare_with_bump=True``: central differences on the same random numbers, and how far they are from
         ``gradient`` in units of the standard error of the difference (or of the gradient, where that is larger).
+    hessian, hessian_stderr
+        For ``hessian=True`` and ``"bump"``: second derivatives and their standard errors, the payoff's structure with
+        the structure of the parameters twice at each leaf. Symmetric to the last bit.
     path_values, path_gradients
         For ``per_path=True``: the payoff and its derivatives on every path (before controls), paths first.
     """
@@ -65,6 +68,8 @@ class MonteCarloResult:
     variants: tuple[VariantInfo, ...]
     bumped: Any = None
     bump_scores: Any = None
+    hessian: Any = None
+    hessian_stderr: Any = None
     path_values: Any = dataclasses.field(default=None, repr=False)
     path_gradients: Any = dataclasses.field(default=None, repr=False)
     _estimates: Estimates = dataclasses.field(repr=False, kw_only=True)
@@ -175,12 +180,16 @@ def _estimates(recorded: Recorded, selected: Selected | None, job: Job, tally: T
     """Estimates of the payoff's own results: controls stand behind them."""
     n, m = job.n_values, job.n_results
     gradient, error = (x[:m] for x in _gradients(job, tally))
-    bumps: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if tally.bumps is not None and job.steps is not None:
         difference, spread = (x.reshape(gradient.shape) for x in (tally.bumps.mean, tally.bumps.standard_error))
         rounding = 1e-14 * np.abs(tally.values.mean[:n]).sum() / job.steps
         scores = bump.scores(difference, spread, error, rounding)
-        bumps = {"bumped": gradient + difference, "bump_scores": scores}
+        more = {"bumped": gradient + difference, "bump_scores": scores}
+    if tally.hessians is not None:
+        shape = (*gradient.shape, job.selected.size)
+        found = (x.reshape(shape) for x in (tally.hessians.mean, tally.hessians.standard_error))
+        more |= dict(zip(("hessian", "hessian_error"), found))
     return Estimates(
         recorded.results,
         recorded.gradient_results,
@@ -191,7 +200,7 @@ def _estimates(recorded: Recorded, selected: Selected | None, job: Job, tally: T
         gradient,
         error,
         tally.gradients.freedom,
-        **bumps,
+        **more,
     )
 
 
@@ -200,7 +209,10 @@ def _warnings(recorded: Recorded, job: Job, e: Estimates, tally: Tally) -> tuple
     for what, mean, error, freedom in (
         ("value", e.value, e.value_error, e.value_freedom),
         ("sensitivity", e.gradient, e.gradient_error, e.gradient_freedom),
+        ("second derivative", e.hessian, e.hessian_error, e.gradient_freedom),
     ):
+        if mean is None or error is None:
+            continue
         count = int((~np.isfinite(mean + error)).sum())
         if count and freedom > 0:
             verb = "s are" if count > 1 else " is"

@@ -21,9 +21,9 @@ from .statistics import Tally, restore
 FORMAT = "fastad-montecarlo"
 VERSION = 1
 _PACKINGS = ("results", "differentiated", "wrt")
-_ARRAYS = ("value", "value_error", "gradient", "gradient_error", "bumped", "bump_scores")
+_ARRAYS = ("value", "value_error", "gradient", "gradient_error", "bumped", "bump_scores", "hessian", "hessian_error")
 _NUMBERS = ("value_freedom", "gradient_freedom")
-_STATISTICS = ("values", "gradients", "bumps")
+_STATISTICS = ("values", "gradients", "bumps", "hessians")
 _DAMAGE = (ValueError, KeyError, TypeError, IndexError, OSError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
@@ -91,6 +91,8 @@ def _estimates(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Estim
     shape = (estimates.differentiated.size, 0 if estimates.wrt is None else estimates.wrt.size)
     if estimates.value.shape != (estimates.results.size,) or estimates.gradient.shape != shape:
         raise ValueError("arrays that do not fit the structures")
+    if estimates.hessian is not None and estimates.hessian.shape != (*shape, shape[1]):
+        raise ValueError("second derivatives that do not fit the structures")
     return estimates
 
 

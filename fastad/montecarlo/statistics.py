@@ -136,6 +136,7 @@ class Tally:
     values: Statistic
     gradients: Statistic
     bumps: Statistic | None = None
+    hessians: Statistic | None = None
     kept: tuple[tuple[Samples, Samples], ...] = ()  # values and gradients per path, block by block
     ended: Counter[Any] = field(default_factory=Counter)  # paths by variant
 
@@ -146,6 +147,7 @@ class Tally:
             self.values.merge(other.values),
             self.gradients.merge(other.gradients),
             None if self.bumps is None else self.bumps.merge(other.bumps),
+            None if self.hessians is None else self.hessians.merge(other.hessians),
             self.kept + other.kept,
             self.ended + other.ended,
         )

@@ -6,6 +6,7 @@ pickled and compressed (kilobytes), once per block, because a worker may be a ne
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pickle
 import threading
@@ -76,7 +77,7 @@ def run_block(digest: str, data: bytes, number: int) -> Tally | None:
         return None
     numbers: dict[Any, int] = {variant: i for i, variant in enumerate(variants)}
     ended = Counter({numbers[variant]: count for variant, count in tally.ended.items()})
-    return Tally(tally.paths, tally.values, tally.gradients, tally.bumps, tally.kept, ended)
+    return dataclasses.replace(tally, ended=ended)
 
 
 def _engine(digest: str, data: bytes) -> tuple[Engine, list[Variant]]:

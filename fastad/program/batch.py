@@ -128,20 +128,17 @@ class Scratch:
 
     def __init__(self) -> None:
         self._arrays = [aligned((0, GROUP)), aligned((0, GROUP)), aligned((0, 8))]
-        self._sums = np.empty(0)
         self._work = aligned((3, GROUP))
         self._work[:] = 0.0
         self._seed = np.empty(GROUP)
 
     def arguments(self, plan: Plan) -> tuple[NDArray[np.float64], ...]:
         """Arrays for the kernel, grown where this plan needs more."""
-        needed = [plan.n_slots, plan.n_adjoint_slots, plan.active_uniform_rows.size]
+        needed = [plan.n_slots, plan.n_adjoint_slots, plan.active_uniform_rows.size + 1]
         for i, (size, width) in enumerate(zip(needed, (GROUP, GROUP, 8))):
             if size > len(self._arrays[i]):
                 self._arrays[i] = aligned((size, width))
-        if self._sums.size <= needed[2]:
-            self._sums = np.empty(needed[2] + 1)
-        return (*(array[:size] for array, size in zip(self._arrays, needed)), self._sums, self._work, self._seed)
+        return (*(array[:size] for array, size in zip(self._arrays, needed)), self._work, self._seed)
 
 
 class _Bound:
@@ -155,6 +152,7 @@ class _Bound:
         scalars = np.concatenate([point.values[plan.uniform_rows], plan.constants])
         table = aligned((scalars.size, 8))
         table[:] = scalars[:, None]
+        self._tables = _with_numbers(plan.tables, scalars)
         rows = plan.active_uniform_rows
         second = renumber(point.arg1[rows], plan.active_uniform_slot)
         self._uniform = (table, plan.u_arg0, second, point.partial0[rows], point.partial1[rows])
@@ -181,7 +179,7 @@ class _Bound:
         def run(first: int, stop: int, masked: bool | None) -> None:
             kernels.run_groups(
                 self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, self._tables,
                 plan.special, masked,
             )  # fmt: skip
 
@@ -191,9 +189,15 @@ class _Bound:
         return output
 
 
-def _without_guards(forward: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    keep = forward[0] != _GUARD
-    return tuple(column[keep] for column in forward)
+def _with_numbers(tables: tuple[NDArray[Any], ...], scalars: Vector) -> tuple[NDArray[Any], ...]:
+    """Tables with the numbers that do not vary in this call: those that do are read from their slots."""
+    starts, _, references, *more = tables
+    values = scalars[np.where(references < 0, ~references, 0)]
+    return (starts, values, references, *more)
+
+
+def _without_guards(forward: NDArray[np.int32]) -> NDArray[np.int32]:
+    return forward[forward[:, kernels.OP] != _GUARD]
 
 
 class _BoundByPoint:

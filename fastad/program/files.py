@@ -176,7 +176,7 @@ def _trie(
         check(scenarios >= 0, "a negative count")
         if i == 0:
             check(item["parent"] == -1 and item["branch"] is None, "its first recording is not a root")
-            variants.append(Variant(recording, scenarios=scenarios))
+            variants.append(Variant(recording, counted=scenarios))
             continue
         number, (guard, frozen) = int(item["parent"]), item["branch"]
         check(0 <= number < i, "a recording without a parent")

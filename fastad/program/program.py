@@ -226,8 +226,8 @@ class Program:
 
     def __call__(self, *args: Any) -> Any:
         """Value at these arguments, of the structure of f's result."""
-        quick = None if debugging() else self._quick  # which looks at no row
-        if quick is not None and (value := quick.value(args)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (value := quick.value(args)) is not None:
             return value
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
@@ -250,8 +250,8 @@ class Program:
         ShapeError
             The result is not one number, or ``out`` does not have the shape of the gradient.
         """
-        quick = None if debugging() else self._quick
-        if quick is not None and (answer := quick.value_and_grad(args, argnums, out)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (answer := quick.value_and_grad(args, argnums, out)) is not None:
             return answer
         value, jacobian = self._value_and_jacobian(args, argnums)
         if not isinstance(value, float):
@@ -264,6 +264,8 @@ class Program:
 
     def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
         """Jacobian at these arguments: the result's structure with the argument's at each leaf.
+
+        Forward sweeps where there are fewer argument than result elements, else reverse ones.
 
         With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
         colouring are made once per recording.
@@ -280,10 +282,8 @@ class Program:
         inputs, elements = self._argument(recording, argnums)
         if self._quick is not None:
             self._quick.learn(recording, argnums, inputs, elements)
-        seeds = np.eye(recording.output_rows.size)
-        adjoints = watch.adjoints(recording, point, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(point.values))
-        return value, nest(recording.outputs, inputs, adjoints)
+        return value, nest(recording.outputs, inputs, second.jacobian(recording, point, elements))
 
     def vjp(self, args: Sequence[Any], seeds: Any) -> tuple[Any, tuple[Any, ...]]:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
@@ -296,7 +296,7 @@ class Program:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = watch.tangents(recording, point, direction)
+        y_dot = watch.tangents(recording, point, direction[:, None])[:, 0]
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
@@ -313,16 +313,20 @@ class Program:
         point = gradient.evaluate(self._bind(args)[1])
         if sparse:
             return second.compressed(gradient, point, elements, self._coloring(gradient, elements, True))
-        return nest(inputs, inputs, second.hessian(gradient, point, elements))
+        return nest(inputs, inputs, second.forward(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Value, and the product of the Hessian by all arguments with v, of their structure; one forward sweep."""
         recording, at = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(v), is_input)
-        gradient = self._gradient(recording, recording.inputs, np.arange(recording.n_inputs))
-        point = gradient.evaluate(self._bind(tuple(args))[1])
-        product = gradient.tangents(point, direction[:, None])[:, 0]
+        product = self._hessian_map(recording, tuple(args))(direction)
         return recording.outputs.unpack(recording.output_values(at.values)), recording.inputs.unpack(product)
+
+    def _hessian_map(self, recording: Recording, args: tuple[Any, ...]) -> Callable[[Vector], Vector]:
+        """Product of the Hessian by all arguments, at a point that this recording decides, with a vector."""
+        gradient = self._gradient(recording, recording.inputs, np.arange(recording.n_inputs))
+        point = gradient.evaluate(self._bind(args)[1])
+        return lambda v: watch.tangents(gradient, point, v[:, None])[:, 0]
 
     def _gradient(self, recording: Recording, inputs: Packing, elements: NDArray[np.int64]) -> Recording:
         """Return the recording of the gradient by these elements, made when first asked for."""

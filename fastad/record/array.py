@@ -26,7 +26,7 @@ from .operators import Operators
 from .storage import Storage
 
 _SAME = OPCODE["same"]
-_ADD = OPCODE["add"]
+_IS_CONDITION = [op.kind == "condition" for op in OPS]
 Axis = int | tuple[int, ...] | None
 
 
@@ -157,12 +157,13 @@ class ActiveArray(Operators):
         axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)
         shape, count = tuple(self.shape[n] for n in kept), _count(self.shape, axes)
-        value = self._value.transpose(kept + axes).reshape(*shape, count)
-        index = self._index.transpose(kept + axes).reshape(*shape, count)
-        total = ActiveArray(np.zeros(shape), np.full(shape, -1, np.int32), self.tape)
-        for at in np.ndindex(shape):
-            total[at] = self._element(*self.tape._append_sum(index[at], value[at]))
-        return total.reshape([1 if n in axes else self.shape[n] for n in range(self.ndim)]) if keepdims else total[()]
+        matrix = (math.prod(shape), count)
+        value = np.ascontiguousarray(self._value.transpose(kept + axes)).reshape(matrix)
+        index = np.ascontiguousarray(self._index.transpose(kept + axes)).reshape(matrix)
+        if keepdims:
+            shape = tuple(1 if n in axes else self.shape[n] for n in range(self.ndim))
+        sums, rows = self.tape._append_sums(index, value)
+        return ActiveArray(sums.reshape(shape), rows.reshape(shape), self.tape)[()]
 
     def mean(self, axis: Axis = None, *, keepdims: bool = False, **more: Any) -> Any:
         """Sum divided by the number of elements."""
@@ -233,12 +234,18 @@ def _passive_key(key: Any) -> Any:
     return key._guarded() if isinstance(key, ConditionArray) else key
 
 
+_PASSIVE = np.full((), -1, np.int32)
+_NOTHING = np.zeros(()), _PASSIVE, None  # in place of a second operand
+
+
 def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
     """Values, rows and tape of an operand; passive ones have rows -1 and no tape."""
     if isinstance(x, ActiveArray):
         return x._value, x._index, x.tape
     if isinstance(x, Active):
         return np.array(x._value), np.array(x.index, np.int32), x.tape
+    if type(x) is float:
+        return np.array(x), _PASSIVE, None
     if isinstance(x, list | tuple):
         x = array(x)
         return operand(x)
@@ -246,30 +253,35 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
     return values, np.full(values.shape, -1, np.int32), None
 
 
-def elementwise(code: int, *operands: Any) -> Any:
+def elementwise(code: int, first: Any, *rest: Any) -> Any:
     """Apply an operation of the table with broadcasting; passive elements leave no row."""
-    parts = [operand(x) for x in operands]
-    tape = common_tape(parts)
-    if len(parts) == 1:
-        parts.append((np.zeros(()), np.full((), -1, np.int32), None))
-    shape = np.broadcast_shapes(*(value.shape for value, _, _ in parts))
-    x, y = (np.broadcast_to(value, shape).ravel() for value, _, _ in parts)
-    i, j = (np.broadcast_to(index, shape).ravel() for _, index, _ in parts)
+    x, i, tape = operand(first)
+    y, j, other = operand(rest[0]) if rest else _NOTHING
     if tape is None:
-        out = kernels.evaluate(code, x, y).reshape(shape)
+        tape = other
+    elif other is not None and other is not tape:
+        raise two_tapes(tape, other)
+    shape = x.shape if x.shape == y.shape or y.shape == () else np.broadcast_shapes(x.shape, y.shape)
+    if tape is None:
+        out = kernels.evaluate(code, *(np.broadcast_to(value, shape).ravel() for value in (x, y))).reshape(shape)
         return out if shape else float(out)
-    if OPS[code].kind == "condition":
+    if _IS_CONDITION[code]:
+        tape._check_operands(int(i.max(initial=-1)), int(j.max(initial=-1)))
+        i, x, j, y = (np.broadcast_to(part, shape).ravel() for part in (i, x, j, y))  # type: ignore[assignment]
         return _conditions(tape, code, i, x, j, y, shape)
-    active = (i >= 0) | (j >= 0)
-    value, index = np.empty(x.size), np.full(x.size, -1, np.int32)
-    if not active.all():
-        value[~active] = kernels.evaluate(code, x[~active], y[~active])
-    start = tape._append_elementwise(code, i[active], x[active], j[active], y[active])
-    count = int(active.sum())
-    value[active] = tape._columns["value"][start : start + count]
-    index[active] = np.arange(start, start + count, dtype=np.int32)
-    result = ActiveArray(value.reshape(shape), index.reshape(shape), tape)
+    value, index = np.empty(shape), np.empty(shape, np.int32)
+    tape._record_elementwise(
+        code, _flat(i, shape), _flat(x, shape), _flat(j, shape), _flat(y, shape), value.reshape(-1), index.reshape(-1)
+    )
+    result = ActiveArray(value, index, tape)
     return result if shape else result[()]
+
+
+def _flat(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Elements of an operand in the order of a result's; a single one stays single."""
+    if part.shape == shape or part.size == 1:
+        return part.reshape(-1)
+    return np.broadcast_to(part, shape).reshape(-1)
 
 
 def _conditions(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .array import Axis, axes_of
+from .array import ActiveArray, Axis, axes_of
 from .condition import Condition, ConditionArray, refuse_condition
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS, require_passive
 from .functions import FUNCTIONS, TESTS, where
@@ -24,8 +24,14 @@ def _reducing(ufunc: Any) -> Callable[..., Any]:
     return function
 
 
-_sum, _prod = _reducing(np.add), _reducing(np.multiply)
+_fold, _prod = _reducing(np.add), _reducing(np.multiply)
 _max, _min = _reducing(np.maximum), _reducing(np.minimum)
+
+
+def _sum(a: Any, axis: Axis = None, **more: Any) -> Any:
+    if type(a) is ActiveArray and not more.keys() - {"keepdims"}:
+        return a.sum(axis, **more)
+    return _fold(a, axis, **more)
 
 
 def _accumulating(ufunc: Any) -> Callable[..., Any]:

@@ -52,7 +52,8 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
-_BLOCK, _PART = OPCODE["block"], OPCODE["part"]
+_INPUT, _BLOCK, _PART = (OPCODE[name] for name in ("input", "block", "part"))
+_NAMES = tuple(name for name, _ in _COLUMNS)
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -79,6 +80,7 @@ class _RowCap:
         tape.__dict__["_max_rows"] = rows
         tape._reclaim()
         tape._limit = 0.0
+        tape._room = 0
 
 
 class Storage:
@@ -102,6 +104,7 @@ class Storage:
         self._flushed = 0  # rows that stand in the columns; the rest is staged
         self._stage: list[float] = []
         self._limit = 0.0  # row at which recording must call _make_room
+        self._room = 0  # rows that the columns take, and the cap allows
         self._input_rows: list[int] = []
         self._input_names: list[str | None] = []
         self._guard_rows: list[int] = []
@@ -166,7 +169,8 @@ class Storage:
             )
         if needed > self._capacity:
             self._grow(min(cap, max(needed, 2 * self._capacity, _FIRST_CAPACITY)))
-        self._limit = float(min(self._capacity, cap, length + max(rows, _STAGED_ROWS)))
+        self._room = min(self._capacity, cap)
+        self._limit = float(min(self._room, length + max(rows, _STAGED_ROWS)))
 
     @property
     def _cap(self) -> int:
@@ -204,6 +208,39 @@ class Storage:
         kernels.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
         return start
 
+    def _append_inputs(self, x: NDArray[np.float64]) -> int:
+        """One INPUT row per number; returns the first."""
+        start = self._reserve(x.size)
+        rows = slice(start, start + x.size)
+        for name, column in zip(_NAMES, (_INPUT, -1, -1, x, 0.0, x)):
+            self._columns[name][rows] = column
+        return start
+
+    def _record_elementwise(
+        self,
+        code: int,
+        arg0: NDArray[np.int32],
+        x: NDArray[np.float64],
+        arg1: NDArray[np.int32],
+        y: NDArray[np.float64],
+        out: NDArray[np.float64],
+        index: NDArray[np.int32],
+    ) -> None:
+        """One row per element of 1-D arrays that has an active operand; fills in values and rows of the result.
+
+        Operands of one element belong to every element of the other.
+        """
+        start = self._reserve(out.size)
+        count = kernels.record_elementwise(code, arg0, x, arg1, y, start, *self._columns.values(), out, index)
+        self._give_back(start + max(count, 0))
+        if count < 0:
+            self._check_operands(int(arg0.max()), int(arg1.max()))
+
+    def _give_back(self, stop: int) -> None:
+        """End the rows reserved last at ``stop``."""
+        self._flushed = stop
+        self._next = float(stop)
+
     def _append_where(
         self,
         condition: NDArray[np.int32],
@@ -222,9 +259,18 @@ class Storage:
         self._check_operands(int(index.max(initial=-1)))
         start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
-        self._flushed = start + count
-        self._next = float(self._flushed)
+        self._give_back(start + count)
         return total, row
+
+    def _append_sums(
+        self, index: NDArray[np.int32], x: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Sums of the rows of a matrix, each in order; their values and rows, -1 where all elements are passive."""
+        self._check_operands(int(index.max(initial=-1)))
+        start = self._reserve(len(x) * max(x.shape[1] - 1, 0))
+        out, rows = np.empty(len(x)), np.empty(len(x), np.int32)
+        self._give_back(start + kernels.write_sums(index, x, start, *self._columns.values(), out, rows))
+        return out, rows
 
     def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
         """A BLOCK row, and a PART row for every element of the results; returns the block."""
@@ -248,13 +294,14 @@ class Storage:
         start = self._reserve(most)
         cursor = np.array([start, -1, start])
         yield cursor
-        self._flushed = int(cursor[0])
-        self._next = float(self._flushed)
+        self._give_back(int(cursor[0]))
 
     def _reserve(self, count: int) -> int:
         """Take the next ``count`` rows for a kernel to write, behind everything staged."""
-        start = len(self)
-        self._make_room(count)
+        start = self._flushed
+        if self._lent or self._stage or start + count > self._room:
+            start = len(self)
+            self._make_room(count)
         self._flushed = start + count
         self._next = float(self._flushed)
         return start
