@@ -20,7 +20,6 @@ TOOLS: dict[str, str] = {
     "drjit": "drjit",
     "xad": "xad",
     "scipy": "scipy",
-    "casadi": "casadi",
     "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
 }
 

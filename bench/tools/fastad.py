@@ -186,16 +186,16 @@ def bundle(data, threads):
     return call
 
 
-ARRAYS = SimpleNamespace(exp=fad.exp, sin=fad.sin, join=lambda parts: fad.stack(parts).reshape(-1))
+LIBRARY = SimpleNamespace(exp=fad.exp, sin=fad.sin, join=lambda parts: fad.stack(parts).reshape(-1))
 
 
 def sparse_jacobian(system, threads):
-    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    program = fad.record(lambda x: system.f(x, LIBRARY), system.x)
     return lambda: program.jacobian(system.x, sparse=True)
 
 
 def sparse_hessian(system, threads):
-    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    program = fad.record(lambda x: system.f(x, LIBRARY), system.x)
     return lambda: program.hessian(system.x, sparse=True)
 
 

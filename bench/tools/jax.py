@@ -185,7 +185,7 @@ def bundle(data, threads):
     return lambda: tuple(np.asarray(x) for x in g(*arrays))
 
 
-ARRAYS = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, join=jnp.concatenate)
+LIBRARY = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, join=jnp.concatenate)
 
 
 def _compressed(system, colored, derivative):
@@ -205,11 +205,11 @@ def _compressed(system, colored, derivative):
 
 
 def sparse_jacobian(system, threads):
-    return _compressed(system, Pattern.color_columns, lambda x: system.f(x, ARRAYS))
+    return _compressed(system, Pattern.color_columns, lambda x: system.f(x, LIBRARY))
 
 
 def sparse_hessian(system, threads):
-    return _compressed(system, Pattern.color_star, jax.grad(lambda x: system.f(x, ARRAYS)))
+    return _compressed(system, Pattern.color_star, jax.grad(lambda x: system.f(x, LIBRARY)))
 
 
 def cold_start(case, threads):
