@@ -52,10 +52,10 @@ def moved(call: Callable[..., Any], *operands: Any, filling: bool = False) -> An
 def _paired(values: Any, rows: Any, tape: Storage) -> Any:
     if isinstance(values, list | tuple):
         return type(values)(_paired(v, r, tape) for v, r in zip(values, rows))
-    return ActiveArray(values, rows, tape) if np.ndim(values) else tape_element(values, rows, tape)
+    return ActiveArray(values, rows, tape) if np.ndim(values) else _element(values, rows, tape)
 
 
-def tape_element(value: Any, row: Any, tape: Storage) -> Any:
+def _element(value: Any, row: Any, tape: Storage) -> Any:
     """An element as indexing gives it: active, or a float."""
     return tape._active(float(value), int(row)) if row >= 0 else float(value)
 
