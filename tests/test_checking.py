@@ -20,10 +20,9 @@ def wrong_rule(monkeypatch):
 
     def use(name, factor):
         def columns(tape):
-            arg0, arg1, partial0, partial1 = right(tape)
-            partial0 = partial0.copy()
+            partial0 = right(tape).partial0.copy()
             partial0[np.flatnonzero(tape.opcode == OPCODE[name])] *= factor
-            return arg0, arg1, partial0, partial1
+            return right(tape)._replace(partial0=partial0)
 
         monkeypatch.setattr(Tape, "_sweep_columns", columns)
 
@@ -31,7 +30,8 @@ def wrong_rule(monkeypatch):
 
 
 def f(p, v):
-    return {"sum": (fad.sin(v) * p["a"]).sum(), "wave": fad.cos(p["a"]) * v[0]}
+    """The maximum, which is v[0], takes no complex numbers: differences must do."""
+    return {"sum": (fad.sin(v) * p["a"]).sum(), "wave": fad.cos(p["a"]) * fad.maximum(v[0], -9.0)}
 
 
 ARGS = ({"a": 0.7, "n": "a note"}, np.array([0.3, -1.2, 2.0]))
@@ -46,9 +46,10 @@ def test_right_derivatives_pass():
 
 
 def test_complex_step_where_the_function_takes_complex_numbers():
-    report = fad.check_gradient(lambda x, y: np.exp(x * y) / (x + 2.0) ** 3, 0.5, np.array([1.0, 2.0]))
-    assert report.methods == {"complex step": 6}
-    assert report.largest_error < 1e-15
+    for lib in (np, fad):
+        report = fad.check_gradient(lambda x, y, lib=lib: lib.exp(x * y) / (x + 2.0) ** 3, 0.5, np.array([1.0, 2.0]))
+        assert report.methods == {"complex step": 6}
+        assert report.largest_error < 1e-15
 
 
 def test_a_complex_step_that_is_no_derivative_is_not_believed():

@@ -36,6 +36,7 @@ DECIDING = {
     "searchsorted right": lambda a: a * np.searchsorted([0.0, 1.0, 2.0], a, side="right"),
     "searchsorted in actives": lambda a: a * np.searchsorted(np.sort(a), 1.0),
     "digitize": lambda a: a * np.digitize(a, [0.0, 1.0, 2.0]),
+    "digitize in actives": lambda a: a * np.digitize([0.5, 1.5], np.sort(a)[:2]).sum(),
     "digitize falling": lambda a: a * np.digitize(a, [2.0, 1.0, 0.0], right=True),
     "nonzero": lambda a: a * len(np.nonzero(a)[0]),
     "where": lambda a: a * len(np.where(a > 1.0)[0]),
@@ -177,6 +178,11 @@ def test_logical_ufuncs(tape):
     assert np.logical_not(a).outcome.tolist() == [True, False, False, False]
     assert np.invert(a > 0.0).outcome.tolist() == [True, False, True, False]
     assert np.logical_and(a[1] > 0.0, a[3] > 5.0).outcome is False
+    for true in (a[1] > 0.0, a[1] > 5.0):
+        for other in (True, False, np.True_, np.False_):
+            assert bool(np.logical_xor(true, other)) is (true.outcome != bool(other))
+            assert bool(np.logical_xor(other, true)) is (true.outcome != bool(other))
+    tape.rewind(4)
     assert np.logical_and(a[1] > 0.0, mask).outcome.tolist() == mask.tolist()
     assert not tape._guard_rows
     with pytest.raises(TypeError, match="conditions and bools"):
@@ -518,8 +524,8 @@ def test_what_an_array_says_of_itself(tape):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda a: np.pad(a, 1, mode="linear_ramp"), "mode must be one of"),
-        (lambda a: np.pad(a, 1, mode="reflect", reflect_type="odd"), "not odd"),
+        (lambda a: np.pad(a, 1, mode="empty"), "mode must be one of"),
+        (lambda a: np.pad(a, 1, mode="reflect", reflect_type="odd"), "reflect_type='odd'"),
         (lambda a: np.quantile(a, 0.5, method="weibull"), "only 'linear'"),
         (lambda a: np.quantile([1.0, 2.0], a), "plain number"),
         (lambda a: np.interp(a, [0.0, 1.0], [0.0, 1.0], period=1.0), "period="),

@@ -62,6 +62,11 @@ SHAPES = {
     "pad": (lambda a: (np.pad(a, 2), np.pad(a, ((1, 0), (0, 2)), constant_values=1.5)), M),
     "pad with actives": (lambda a, b: np.pad(a, 1, constant_values=b[0]), M, V),
     "pad modes": (lambda a: tuple(np.pad(a, 2, m) for m in ("edge", "reflect", "symmetric", "wrap")), M),
+    "pad by statistics": (
+        lambda a: tuple(np.pad(a, ((1, 2), (0, 3)), m) for m in ("mean", "maximum", "minimum", "median")),
+        M,
+    ),
+    "pad by a ramp": (lambda a: (np.pad(a, 2, "linear_ramp"), np.pad(a, (1, 3), "linear_ramp", end_values=(5, -1))), M),
     "diag": (lambda a: (np.diag(a), np.diag(a[0], 1), np.diag(a, -1)), SQUARE),
     "diagflat": (lambda a: np.diagflat(a[0]), SQUARE),
     "diagonal": (lambda a: (np.diagonal(a), a.diagonal(1), np.diagonal(a, 0, 1, 2)), CUBE),
@@ -209,6 +214,7 @@ CALCULUS = {
     "interp outside": (lambda x: np.interp(x, [-1.0, 0.0, 1.0], [2.0, 1.0, 3.0], left=-5.0, right=7.0), V),
     "linspace": (lambda a: (np.linspace(a[0], a[1], 5), np.linspace(0.0, a[2], 4, endpoint=False)), V),
     "linspace of arrays": (lambda a, b: np.linspace(a, b, 3, axis=1), V, W),
+    "spaces by ratios": (lambda a: (np.logspace(a[0], a[1], 4), np.geomspace(a[0], a[0] + 5.0, 4)), V),
     "sinc": (lambda a: np.sinc(a), V),
     "apply_along_axis": (lambda a: np.apply_along_axis(lambda x: x[::-1] * x.sum(), 0, a), M),
 }

@@ -13,6 +13,7 @@ from . import (  # noqa: F401  (they register what they define)
     numpy_choose,
     numpy_make,
     numpy_order,
+    numpy_pad,
     numpy_quantile,
     numpy_reduce,
     numpy_shape,

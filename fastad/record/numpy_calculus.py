@@ -130,6 +130,16 @@ def _linspace(
     return (points, step) if retstep else points
 
 
+def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, *, axis: int = 0) -> Any:
+    return FUNCTIONS["pow"](base, _linspace(start, stop, num, endpoint, axis=axis))
+
+
+def _geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, axis: int = 0) -> Any:
+    """Of positive ends."""
+    start, stop = FUNCTIONS["log"](lifted(start)), FUNCTIONS["log"](lifted(stop))
+    return FUNCTIONS["exp"](_linspace(start, stop, num, endpoint, axis=axis))
+
+
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     x = lifted(x)
     powers = [np.ones(x.shape)]
@@ -176,10 +186,12 @@ ARRAY_FUNCTIONS.update(
         np.diff: _diff,
         np.ediff1d: _ediff1d,
         np.fix: _fix,
+        np.geomspace: _geomspace,
         np.gradient: _gradient,
         np.imag: lambda val: val.imag,
         np.interp: _interp,
         np.linspace: _linspace,
+        np.logspace: _logspace,
         np.real: lambda val: val.real,
         np.real_if_close: _real_if_close,
         np.sinc: _sinc,

@@ -129,7 +129,7 @@ def _searchsorted(a: Any, v: Any, side: Any = "left", sorter: Any = None) -> Any
 
 def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
     bins, side = lifted(bins), "left" if right else "right"
-    steps = np.diff(getattr(bins, "_value", bins))
+    steps = np.diff(bins)
     if (steps >= 0.0).all():
         return _searchsorted(bins, x, side)
     if (steps <= 0.0).all():

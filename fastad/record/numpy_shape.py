@@ -25,7 +25,6 @@ _OF_FIRST = (
 _FILLING = "diag diagflat tril triu"
 _JOINING = "concatenate stack vstack hstack dstack column_stack"
 _OF_ALL = "atleast_1d atleast_2d atleast_3d broadcast_arrays meshgrid"
-_PAD_MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 
 def moved(call: Callable[..., Any], *operands: Any, filling: bool = False) -> Any:
@@ -53,10 +52,10 @@ def moved(call: Callable[..., Any], *operands: Any, filling: bool = False) -> An
 def _paired(values: Any, rows: Any, tape: Storage) -> Any:
     if isinstance(values, list | tuple):
         return type(values)(_paired(v, r, tape) for v, r in zip(values, rows))
-    return ActiveArray(values, rows, tape) if np.ndim(values) else tape_element(values, rows, tape)
+    return ActiveArray(values, rows, tape) if np.ndim(values) else _element(values, rows, tape)
 
 
-def tape_element(value: Any, row: Any, tape: Storage) -> Any:
+def _element(value: Any, row: Any, tape: Storage) -> Any:
     """An element as indexing gives it: active, or a float."""
     return tape._active(float(value), int(row)) if row >= 0 else float(value)
 
@@ -124,14 +123,6 @@ def _choose(a: Any, choices: Any, *, mode: Any = "raise") -> Any:
 def _take(a: Any, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Any:
     require_passive("np.take; fad.take follows an active position", indices)
     return moved(lambda x: np.take(x, indices, axis, mode=mode), a)
-
-
-def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0.0, **more: Any) -> Any:
-    if mode not in _PAD_MODES or more.get("reflect_type", "even") != "even":
-        raise TypeError(f"np.pad of active values: mode must be one of {', '.join(_PAD_MODES)}, not odd")
-    if mode != "constant":
-        return moved(lambda x: np.pad(x, pad_width, mode, **more), array)
-    return moved(lambda x, fill: np.pad(x, pad_width, constant_values=fill), array, constant_values)
 
 
 # -------------------- writing in place --------------------
@@ -213,7 +204,6 @@ ARRAY_FUNCTIONS.update(
         np.insert: _insert,
         np.linalg.diagonal: _of_first(np.linalg.diagonal),
         np.linalg.matrix_transpose: _of_first(np.linalg.matrix_transpose),
-        np.pad: _pad,
         np.place: _place,
         np.put: _put,
         np.put_along_axis: _put_along_axis,

@@ -194,7 +194,8 @@ def _or(x: Any, y: Any) -> Any:
 
 
 def _xor(x: Any, y: Any) -> Any:
-    return _and(_or(x, y), ~_and(x, y))
+    both = _and(x, y)  # a bool where one of them is False
+    return _and(_or(x, y), not both if isinstance(both, bool) else ~both)
 
 
 def _logical(combine: Callable[..., Any], of: Callable[[Any], Any]) -> Callable[..., Any]:
