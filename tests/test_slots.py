@@ -1,5 +1,6 @@
 """Values and adjoints that share slots: no number changes, and no slot is taken while it is needed."""
 
+import copy
 import itertools
 import re
 
@@ -262,7 +263,7 @@ def simulate_adjoints(bare, shared, values):
 def assert_sound(recording, varying, wrt):
     bare = draft(recording, varying, wrt)
     for order in ORDERS:
-        shared = bare
+        shared = copy.deepcopy(bare)
         for improve in order:
             shared = improve(shared)
         simulate_adjoints(bare, shared, simulate_values(bare, shared))
@@ -337,12 +338,12 @@ def test_the_simulation_notices():
     both = np.ones(2, np.bool_)
     bare = draft(recording, both, both)
     for column in (OUT, A):
-        shared = share_values(bare)
+        shared = share_values(copy.deepcopy(bare))
         shared.forward[1, column] = 0
         with pytest.raises(AssertionError):
             simulate_adjoints(bare, shared, simulate_values(bare, shared))
     for column in (BAR, TO_X):
-        shared = share_adjoints(bare)
+        shared = share_adjoints(copy.deepcopy(bare))
         shared.reverse[1][1, column] = 0
         with pytest.raises(AssertionError):
             simulate_adjoints(bare, shared, simulate_values(bare, shared))

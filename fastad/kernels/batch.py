@@ -331,7 +331,7 @@ def _collect_lane(targets, adjoint, lane, out):
     return _is_nan(out)
 
 
-@announced(seconds=20)
+@announced(seconds=30)
 @jit
 def run_groups(
     forward, reverse_rows, outputs, uniform_rows, gathered, random, buffers, groups, scenarios, results, tables,

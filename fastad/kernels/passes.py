@@ -11,7 +11,7 @@ import numpy as np
 from ..ops import OPCODE, OPS
 from ..rules import names_in
 from ._jit import jit
-from .batch import FIRST_X, FIRST_Y
+from .batch import AHEAD, BAR, FIRST_X, FIRST_Y, OP, OUT, TO_X, TO_Y, VALUE, A, B, C
 
 _INPUT = OPCODE["input"]
 _COND = OPCODE["cond"]
@@ -229,6 +229,40 @@ def share_values(op, out, a, b, c, inputs, kept, shared):
             shared[out[i]] = count
             count += 1
     return count
+
+
+@jit
+def _move(rows, i, entry, shared):
+    if rows[i, entry] >= 0:
+        rows[i, entry] = shared[rows[i, entry]]
+
+
+@jit
+def move_values(forward, reverse, shared):
+    """Replace value slots by those that they share; numbers of guards, outcomes and tables are no slots."""
+    for i in range(len(forward)):
+        op = forward[i, OP]
+        _move(forward, i, A, shared)
+        _move(forward, i, C, shared)
+        if op != _GUARD:
+            _move(forward, i, OUT, shared)
+        if op not in (_GUARD, _LOCATE, _TAKE):
+            _move(forward, i, B, shared)
+    for i in range(len(reverse)):
+        for entry in (VALUE, A, C, AHEAD):
+            _move(reverse, i, entry, shared)
+        if reverse[i, OP] != _TAKE:
+            _move(reverse, i, B, shared)
+
+
+@jit
+def move_adjoints(reverse, shared):
+    """Replace adjoint slots, and targets among them, by those that they share."""
+    for i in range(len(reverse)):
+        _move(reverse, i, BAR, shared)
+        for entry in (TO_X, TO_Y):
+            if reverse[i, entry] > 0:
+                reverse[i, entry] = shared[reverse[i, entry] - 1] + 1
 
 
 @jit

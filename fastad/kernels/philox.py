@@ -241,14 +241,18 @@ def normals_group(key, group, antithetic, slots, workspace):
         if even < 0 and odd < 0:
             continue
         if even >= 0 and odd >= 0:
-            # Random words first, parked where the normals will be: in one loop the two chains of dependent
-            # operations are too long for the processor to overlap (2.9 rather than 2.5 ns per normal).
+            # Three short loops, which park their numbers where the normals will be: in one, the chain of dependent
+            # operations is too long for the processor to overlap (2.9 rather than 2.2 ns per normal). The division
+            # of the logarithm and the root are not in the same loop, as one unit does both.
             for lane in range(0, n_lanes, _WIDTH):
                 word0, word1 = _two_words(key, _lanes() + (first + lane), high, pair, NORMALS)
                 _store_pair(rows, even, odd, lane, from_bits(word0), from_bits(word1))
             for lane in range(0, n_lanes, _WIDTH):
-                word0, word1 = load(rows, even * _GROUP + lane), load(rows, odd * _GROUP + lane)
-                x, y = _normals_from(bits(word0), bits(word1))
+                word = bits(load(rows, even * _GROUP + lane))
+                store(rows, even * _GROUP + lane, _minus_two_log(_uniform(word)))
+            for lane in range(0, n_lanes, _WIDTH):
+                radius = sqrt(load(rows, even * _GROUP + lane))
+                x, y = _radius_times_circle_point(radius, bits(load(rows, odd * _GROUP + lane)))
                 _store_pair(rows, even, odd, lane, x, y)
         else:
             for lane in range(0, n_lanes, _WIDTH):

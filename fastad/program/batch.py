@@ -176,16 +176,18 @@ class _Bound:
         has_nan = np.zeros(stop - first, np.bool_)
         results = (first * GROUP, output.values, output.gradient, output.failed, has_nan, self.per_lane)
 
-        def run(first: int, stop: int, masked: bool | None) -> None:
+        def run(first: int, stop: int, masked: bool | None, special: bool | None) -> None:
             kernels.run_groups(
                 self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
                 scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, self._tables,
-                plan.special, masked,
+                special, masked,
             )  # fmt: skip
 
-        run(first, stop, None)
+        run(first, stop, None, plan.special)
         for group in first + np.flatnonzero(has_nan):  # a NaN never disappears on its way: the others needed no mask
-            run(int(group), int(group) + 1, True)
+            run(
+                int(group), int(group) + 1, True, True
+            )  # one masked kernel: each takes 30 s to compile
         return output
 
 

@@ -1,6 +1,7 @@
 """From a recording to the plan that the batch kernel runs: the list of passes.
 
-Each pass is a function from plan to plan that changes no number; leaving one out of ``PASSES`` turns it off.
+Each pass is a function from plan to plan that changes no number; leaving one out of ``PASSES`` turns it off. The rows
+of the plan that it is given are overwritten: of long recordings, they are most of the memory.
 """
 
 from __future__ import annotations

@@ -10,18 +10,20 @@ adjoint has a slot of its own here; ``build.py`` runs the passes that come after
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import passes
-from ..kernels.batch import IS_SPECIAL, OP, TARGETS_VARY, VALUES_VARY
+from ..kernels.batch import AHEAD, FIRST, IS_SPECIAL, OP, OUT, TARGETS_VARY, TO_X, TO_Y, VALUES_VARY, B
 from ..ops import OPCODE
 from .recording import Recording
 
 _INPUT, _COND, _WHERE, _GUARD, _LOCATE = (OPCODE[name] for name in ("input", "cond", "where", "guard", "locate"))
 Index = NDArray[np.int32]
+_BLOCK = 4096  # rows: column by column, each cache line is written to once for every entry
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,10 @@ def draft(
     a, b, c, elements = references
     b[r.table_users] = r.table_used  # the table, in place of the element picked when it was recorded
     rows = np.flatnonzero(needed & varying & (r.opcode != _INPUT) & ~is_cond).astype(np.int32)
-    out, second = slot[rows], b[rows]
-    guards = is_guard[rows]
-    out[guards] = np.searchsorted(r.guard_rows, rows[guards])
-    second[guards] = r.value[rows[guards]].astype(np.int32)
-    forward = beside(r.opcode[rows], out, a[rows], second, c[rows])
+    forward = beside(rows, r.opcode, slot, a, b, c)
+    guards = np.flatnonzero(is_guard[rows])
+    forward[guards, OUT] = np.searchsorted(r.guard_rows, rows[guards])
+    forward[guards, B] = r.value[rows[guards]]
 
     nothing = np.empty(0, np.int32)
     streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
@@ -106,20 +107,15 @@ def draft(
         t[varying[inputs] & ~reached[inputs]] = 0
         targets.append(t)
     stream_rows = np.concatenate([stream.rows for stream in streams])
+    reverse_rows = beside(stream_rows, r.opcode, slot, a, b, c, adjoint_slot, more=4)
+    starts = np.cumsum([stream.rows.size for stream in streams])
+    for (start, stop), stream in zip(pairwise(starts), streams[1:]):
+        part = reverse_rows[start:stop]
+        part[:, TO_X], part[:, TO_Y], part[:, FIRST] = stream.to_x, stream.to_y, stream.first
+    reverse_rows[:, AHEAD] = -1
     reverse = (
-        np.cumsum([stream.rows.size for stream in streams]),
-        beside(
-            r.opcode[stream_rows],
-            slot[stream_rows],
-            a[stream_rows],
-            b[stream_rows],
-            c[stream_rows],
-            adjoint_slot[stream_rows],
-            np.concatenate([stream.to_x for stream in streams]),
-            np.concatenate([stream.to_y for stream in streams]),
-            np.concatenate([stream.first for stream in streams]),
-            np.full(stream_rows.size, -1),
-        ),
+        starts,
+        reverse_rows,
         np.cumsum([stream.zeroed.size for stream in streams]),
         np.concatenate([stream.zeroed for stream in streams]),
     )
@@ -154,12 +150,14 @@ def draft(
     )
 
 
-def beside(*columns: NDArray[Any]) -> Index:
-    """Columns as the kernel reads them, the entries of a row side by side."""
-    rows = np.empty((columns[0].size, len(columns)), np.int32)
-    for j, column in enumerate(columns):
-        rows[:, j] = column
-    return rows
+def beside(rows: Index, *columns: NDArray[Any], more: int = 0) -> Index:
+    """Rows of some columns as the kernel reads them, the entries of a row side by side; room for more entries."""
+    out = np.empty((rows.size, len(columns) + more), np.int32)
+    for start in range(0, rows.size, _BLOCK):
+        block = rows[start : start + _BLOCK]
+        for j, column in enumerate(columns):
+            out[start : start + _BLOCK, j] = column[block]
+    return out
 
 
 def _number(mask: NDArray[np.bool_]) -> tuple[Index, int]:
