@@ -55,7 +55,7 @@ def run(
     spec.refuse_foreign("argument")
     if not leaves:
         raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
-    tape = outer_tape([*leaves, *(flatten(also)[0] if also else ())])
+    tape = outer_tape([*leaves, *(() if also is None else flatten(also)[0])])
     inputs = Packing(spec, leaf_shapes(leaves))
     recorded = Recorded(inputs) if tape is None else Nested(inputs, tape)
     active = recorded.activate(leaves)

@@ -517,6 +517,8 @@ def test_what_an_array_says_of_itself(tape):
         a.choose([1.0, 2.0])
     with pytest.raises(TypeError, match=r"fad\.take"):
         np.take(a, a)
+    with pytest.raises(TypeError, match="wrong"):
+        a.sum(wrong=1)
     with pytest.raises(ValueError, match="can only convert an array of size 1"):
         a.item()
 

@@ -36,6 +36,13 @@ def contract(a: Any, b: Any) -> Any:
     return call_rule(_PRODUCT, *stacks)[0]
 
 
+def contract_vector(a: Any, b: Any) -> Any:
+    """Return (..., k) @ (k,) as (...,)."""
+    if a.size < BLOCK_FROM:
+        return (a * b).sum(-1)
+    return contract(a.reshape(-1, a.shape[-1]), b[:, None]).reshape(a.shape[:-1])
+
+
 class _Product:
     """C = A B for matrices, or for stacks of as many (Giles 2008, section 2.2.2)."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .array import ActiveArray
-from .contraction import contract
+from .contraction import contract, contract_vector
 from .dispatch import ARRAY_FUNCTIONS, UFUNCS
 from .einsum import einsum
 from .functions import FUNCTIONS
@@ -25,14 +25,11 @@ def matmul(a: Any, b: Any) -> Any:
     a, b = lifted(a), lifted(b)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("np.matmul: a scalar operand; use * instead")
-    left = a[None, :] if a.ndim == 1 else a
-    right = b[:, None] if b.ndim == 1 else b
-    if left.shape[-1] != right.shape[-2]:
+    if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
         raise _mismatch("matmul", a, b)
-    result = contract(left, right)
-    if a.ndim == 1:
-        result = result[..., 0, :]
-    return lowered(result[..., 0] if b.ndim == 1 else result)
+    if b.ndim == 1:
+        return lowered(contract_vector(a, b))
+    return contract_vector(np.swapaxes(b, -1, -2), a) if a.ndim == 1 else contract(a, b)
 
 
 def dot(a: Any, b: Any) -> Any:
@@ -43,7 +40,7 @@ def dot(a: Any, b: Any) -> Any:
     axis = max(b.ndim - 2, 0)
     if a.shape[-1] != b.shape[axis]:
         raise _mismatch("dot", a, b)
-    return tensordot(a, b, (-1, axis))
+    return lowered(contract_vector(a, b)) if b.ndim == 1 else tensordot(a, b, (-1, axis))
 
 
 def inner(a: Any, b: Any) -> Any:

@@ -28,10 +28,10 @@ _fold, _prod = _reducing(np.add), _reducing(np.multiply)
 _max, _min = _reducing(np.maximum), _reducing(np.minimum)
 
 
-def _sum(a: Any, axis: Axis = None, **more: Any) -> Any:
-    if type(a) is ActiveArray and not more.keys() - {"keepdims"}:
-        return a.sum(axis, **more)
-    return _fold(a, axis, **more)
+def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+    if type(a) is ActiveArray and initial is None and where is True:
+        return a.sum(axis, keepdims=keepdims)
+    return _fold(a, axis, keepdims=keepdims, initial=initial, where=where)
 
 
 def _accumulating(ufunc: Any) -> Callable[..., Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from .numpy_shape import moved
 
 _IDENTITY: dict[str, Any] = {"add": 0.0, "multiply": 1.0, "logaddexp": -math.inf, "hypot": 0.0}
 _IDENTITY |= {"logical_or": False, "logical_and": True}
+_SHORT = 64
 _REORDERABLE = {*_IDENTITY, "maximum", "minimum", "fmax", "fmin"}
 
 
@@ -58,8 +61,11 @@ def with_axes(result: Any, axis: Axis, shape: tuple[int, ...], keepdims: bool) -
 def fold(function: Callable[[Any, Any], Any], a: Any) -> Any:
     """Combine the elements of the last axis pairwise, neighbours first: as many rows as in order, in fewer steps.
 
-    At a tie maximum and minimum take the first operand, so the first of equal elements, as in order.
+    At a tie maximum and minimum take the first operand, so the first of equal elements, as in order. Short vectors
+    are combined in order: an operation of scalars takes 1 us, one of arrays 10 us or more.
     """
+    if a.ndim == 1 and a.size <= _SHORT:
+        return reduce(function, a)
     while a.shape[-1] > 1:
         even = a.shape[-1] - a.shape[-1] % 2
         pairs = lifted(function(a[..., 0:even:2], a[..., 1:even:2]))
@@ -73,10 +79,17 @@ def running(function: Callable[[Any, Any], Any], a: Any, axis: int) -> Any:
     steps = np.moveaxis(a, axis, 0)
     if len(steps) == 0:
         return np.copy(a)
-    results = [steps[0]]
-    for step in steps[1:]:
-        results.append(function(results[-1], step))
-    return np.moveaxis(stack(results), 0, axis)
+    results = list(accumulate(steps, function))
+    return _of_scalars(results, a) if a.ndim == 1 else np.moveaxis(stack(results), 0, axis)
+
+
+def _of_scalars(elements: list[Any], like: Any) -> Any:
+    """Elements as a vector: `stack`, five times faster."""
+    values = np.array([x._value if type(x) is Active else x for x in elements], dtype=np.float64)
+    if not isinstance(like, ActiveArray):
+        return values
+    rows = np.array([x.index if type(x) is Active else -1 for x in elements], np.int32)
+    return ActiveArray(values, rows, like.tape)
 
 
 def reduced(
