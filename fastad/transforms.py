@@ -128,7 +128,8 @@ def jacobian(
         directions at a time, and records nothing.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements, from as many sweeps
-        as the pattern has colours. A colouring from an earlier `sparsity` is used as it is; its pattern must hold.
+        as the pattern has colours. A colouring from an earlier `sparsity` is used as it is: its pattern must hold,
+        which one more sweep checks.
     explain : bool
         Print what forward, reverse and compressed sweeps cost, and which is taken.
 
@@ -144,6 +145,8 @@ def jacobian(
         ``sparse`` without SciPy.
     NestingError
         ``sparse`` inside another transform.
+    PatternError
+        The derivative has elements outside the pattern of the colouring given.
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode={mode!r}: expected 'auto', 'forward' or 'reverse'")
@@ -187,11 +190,20 @@ def _compressed(recorded: Recorded, outputs: Outputs, mode: str, sparse: bool | 
         print(explanation(coloring.pattern, coloring, "compressed" if compress else dense))
     if not compress:
         return None
-    data = coloring.differentiate(
-        lambda directions: recorded.tangents_of(outputs.rows, directions),
-        lambda seeds: recorded.adjoints_of(outputs.rows, seeds),
-    )
+    data = _elements(recorded, outputs.rows, coloring, check=sparse is coloring)
     return coloring.pattern.to_scipy(data) if sparse else coloring.pattern.to_dense(data)
+
+
+def _elements(recorded: Recorded, rows: NDArray[np.int32], coloring: Coloring, check: bool) -> NDArray[np.float64]:
+    """Elements of the derivative of some rows; with a check for a colouring that was made somewhere else."""
+    ways = (
+        lambda directions: recorded.tangents_of(rows, directions),
+        lambda seeds: recorded.adjoints_of(rows, seeds),
+    )
+    data = coloring.differentiate(*ways)
+    if check:
+        coloring.agree(data, *ways)
+    return data
 
 
 def _refuse_nested(recorded: Recorded) -> None:
@@ -327,7 +339,8 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring
         The arguments to differentiate by.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all argument elements by themselves, from as many sweeps as a star
-        colouring of the pattern has colours. A colouring from an earlier `sparsity` is used as it is.
+        colouring of the pattern has colours. A colouring from an earlier `sparsity` (star, or acyclic with fewer
+        colours and more rounding) is used as it is: its pattern must hold, which one more sweep checks.
 
     Returns
     -------
@@ -367,11 +380,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring
         rows = _gradient_rows(recorded, Outputs(recorded.tape, recorded.result))
         coloring = sparse if isinstance(sparse, Coloring) else recorded.pattern(rows).color_star()
         _check_shape(coloring, rows.size, rows.size)
-        data = coloring.differentiate(
-            lambda directions: recorded.tangents_of(rows, directions),
-            lambda seeds: recorded.adjoints_of(rows, seeds),
-        )
-        return coloring.pattern.to_scipy(data)
+        return coloring.pattern.to_scipy(_elements(recorded, rows, coloring, check=sparse is coloring))
 
     return derivative
 

@@ -17,6 +17,7 @@ from fastad.errors import (
     DivergenceError,
     FastadError,
     NestingError,
+    PatternError,
     ShapeError,
     StaticArgumentError,
     TapeError,
@@ -60,6 +61,7 @@ def test_every_error_is_a_fastad_error_and_a_builtin():
         ShapeError: ValueError,
         NestingError: NotImplementedError,
         DivergenceError: RuntimeError,
+        PatternError: ValueError,
         StaticArgumentError: ValueError,
     }
     for error, builtin in fitting.items():

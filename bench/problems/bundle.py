@@ -35,9 +35,7 @@ class Data:
     @property
     def inputs(self):
         """The 15 inputs of every observation, shape (n, 15)."""
-        return np.concatenate(
-            [self.cameras[self.camera_of], self.points[self.point_of], self.weights[:, None]], axis=1
-        )
+        return np.concatenate([self.cameras[self.camera_of], self.points[self.point_of], self.weights[:, None]], axis=1)
 
     @cached_property
     def columns(self):
