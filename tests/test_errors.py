@@ -545,7 +545,7 @@ def test_arguments_of_a_program(program):
         with pytest.raises(TypeError):
             program(wrong, 2.0)
     assert program(3.0, 2.0) == 6.0, "usable afterwards"
-    raises(NestingError, r"fad\.value", program, fad.Tape().input(1.0), 2.0)
+    raises(NestingError, r"fad\.value", program.grad, fad.Tape().input(1.0), 2.0)
     raises(ShapeError, "argnums=2: the function has 2 arguments", lambda: program.grad(1.0, 2.0, argnums=2))
 
 

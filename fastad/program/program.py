@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError, StaticArgumentError
+from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..record.lines import debugging
 from ..sparse import Coloring, scipy_sparse
-from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
+from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes, real_array
 from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
@@ -220,12 +220,31 @@ class Program:
             variant, _ = trie.child(variant, branch, lambda: vector)
 
     def __call__(self, *args: Any) -> Any:
-        """Value at these arguments, of the structure of f's result."""
+        """Value at these arguments, of the structure of f's result.
+
+        Inside a transform or another recording, where arguments are active, f itself runs there: its rows become part
+        of the outer recording, and so ``fad.grad(program)`` is what ``fad.grad(f)`` is.
+
+        Raises
+        ------
+        NestingError
+            Active arguments, and no function: the program was loaded.
+        """
         quick = None if debugging() else self._quick  # which looks at no row
         if quick is not None and (value := quick.value(args)) is not None:
             return value
+        if any(map(is_active, flatten(args, is_result)[0])):
+            return self._nested(args)
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
+
+    def _nested(self, args: tuple[Any, ...]) -> Any:
+        if self._f is None:
+            raise NestingError(
+                "this program was loaded without its function: it cannot run inside another transform or recording; "
+                "call the function itself there"
+            )
+        return self._f(*args)
 
     def value_and_grad(self, *args: Any, argnums: Argnums = 0, out: Vector | None = None) -> tuple[float, Any]:
         """Value and gradient at these arguments, for a function that returns one number.
