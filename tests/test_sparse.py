@@ -279,6 +279,27 @@ def test_hessians():
     np.testing.assert_allclose(got.toarray(), expected, rtol=1e-13)
 
 
+@repeatable
+@given(program=instructions, x=points)
+def test_the_same_bits_by_colours_and_element_by_element(program, x):
+    """Rows that carry their own derivatives do what a forward sweep does, products that are zero left out."""
+    f, x = lambda v: fad.array(run_program(program, v, fad)), np.array(x)
+    dense = fad.jacobian(f, mode="forward")(x)
+    for mode in ("auto", "forward"):
+        np.testing.assert_array_equal(fad.jacobian(f, mode=mode, sparse=True)(x).toarray(), dense)
+    np.testing.assert_array_equal(fad.record(f, x).jacobian(x, sparse=True).toarray(), dense)
+
+
+def test_a_zero_factor_is_zero():
+    """Element by element, too: an infinite partial of the operand that is not taken."""
+    x = np.array([0.0, 4.0, -1.0])
+    f = lambda x: fad.where(x > 0.0, fad.sqrt(x), 0.0) + x[::-1] * fad.stop_gradient(x)  # noqa: E731
+    for got in (fad.jacobian(f, sparse=True)(x), fad.record(f, np.ones(3)).jacobian(x, sparse=True)):
+        np.testing.assert_array_equal(got.toarray(), [[0.0, 0.0, 0.0], [0.0, 4.25, 0.0], [-1.0, 0.0, 0.0]])
+    nan = fad.jacobian(lambda x: fad.array([x[0] * np.nan, x[1]]), sparse=True)(x).toarray()
+    np.testing.assert_array_equal(nan, [[np.nan, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
 def test_structures():
     """One matrix over all elements, in the order of the leaves."""
     f = lambda p: {"u": p["v"] * p["a"], "w": p["v"][0]}  # noqa: E731
@@ -404,10 +425,17 @@ def test_pictures(tmp_path):
     ax.figure.savefig(tmp_path / "pattern.png")
 
 
+def full_columns(x):
+    """A full row and a full column: more inputs than a row carries derivatives of."""
+    return fad.array([x.sum(), *(x[2:] * x[0])])
+
+
 @pytest.mark.parametrize(
     ("f", "n", "mode", "expected"),
     [
-        (banded, 90, "auto", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: compressed"),
+        (banded, 90, "auto", "compressed 3 directions; chosen: element by element, 1.8 a row"),
+        (lambda x: x * x.sum(), 90, "auto", "reverse 90 seeds, compressed 90 directions; chosen: reverse"),
+        (full_columns, 90, "auto", "reverse 89 seeds, compressed 2 directions and 1 seeds; chosen: compressed"),
         (banded, 20, "auto", "forward 20 directions, reverse 18 seeds, compressed 3 directions; chosen: reverse"),
         (banded, 90, "forward", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: forward"),
         (arrow_head, 5, "auto", "forward 5 directions, reverse 1 seeds, compressed 1 seeds; chosen: reverse"),

@@ -9,7 +9,9 @@ import numpy as np
 
 from ..ops import OPCODE
 from ._jit import jit
+from ._simd import fma
 from .derivative_rows import _HAS_PARTIAL
+from .sweeps import masked_fma
 
 _TAKE = OPCODE["take"]
 
@@ -173,3 +175,61 @@ def transposed(indptr, indices, n_columns):
             out[at[indices[k]]] = i
             at[indices[k]] += 1
     return out_ptr, out
+
+
+@jit
+def count_elements(needed, column, starts, lengths):
+    """Rows that an element-by-element sweep computes, and elements in all; -1 where a set was not kept."""
+    rows, elements = 0, np.int64(0)
+    for row in range(needed.size):
+        if needed[row] and lengths[row] == _LARGE:
+            return 0, np.int64(-1)
+        if needed[row] and lengths[row] > 0:
+            rows += column[row] < 0
+            elements += lengths[row]
+    return rows, elements
+
+
+@jit
+def place_elements(opcode, arg0, arg1, column, needed, starts, lengths, pool, rows, begins, ends, first, second, where):
+    """Number the elements of all needed rows from 1, and find each in the sets of its row's operands.
+
+    Fills, for the rows to compute, ``rows`` and where their elements begin and end; for every element ``first`` and
+    ``second``, the numbers of the operands' elements of the same column, 0 where there is none; and ``where``, the
+    first element of every row.
+    """
+    at, count = 1, 0
+    for row in range(opcode.size):
+        if not needed[row] or lengths[row] == 0:
+            continue
+        where[row] = at
+        if column[row] >= 0:
+            first[at] = second[at] = 0
+            at += 1
+            continue
+        for which in range(2):
+            arg, found = (arg0[row], first) if which == 0 else (arg1[row], second)
+            has = arg >= 0 and _HAS_PARTIAL[opcode[row], which]
+            k, stop = (starts[arg], starts[arg] + lengths[arg]) if has else (0, 0)
+            begin = k
+            for j in range(lengths[row]):
+                own = pool[starts[row] + j]
+                while k < stop and pool[k] < own:
+                    k += 1
+                found[at + j] = where[arg] + k - begin if k < stop and pool[k] == own else 0
+        rows[count], begins[count], ends[count] = row, at, at + lengths[row]
+        at += lengths[row]
+        count += 1
+
+
+@jit
+def sweep_elements(rows, begins, ends, first, second, partial0, partial1, masked, elements):
+    """Derivatives of rows by the inputs that they depend on; ``elements`` holds 0 and those of the inputs on entry."""
+    for i in range(rows.size):
+        x, y = partial0[rows[i]], partial1[rows[i]]
+        if masked:
+            for k in range(begins[i], ends[i]):
+                elements[k] = masked_fma(elements[second[k]], y, masked_fma(elements[first[k]], x, 0.0))
+        else:
+            for k in range(begins[i], ends[i]):
+                elements[k] = fma(elements[second[k]], y, elements[first[k]] * x)

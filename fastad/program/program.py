@@ -15,7 +15,7 @@ from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..record.lines import debugging
-from ..sparse import Coloring, scipy_sparse
+from ..sparse import Coloring, Direct, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes, real_array
 from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
@@ -99,7 +99,7 @@ class Program:
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
         self._gradients: dict[tuple[int, bytes], Recording] = {}
-        self._colorings: dict[tuple[int, bytes], Coloring] = {}
+        self._compressions: dict[tuple[int, bytes], Coloring | Direct] = {}
         self._like: Packing | None = None
         self._quick: Quick | None = None  # for the arguments of the last call
 
@@ -280,13 +280,13 @@ class Program:
         """Jacobian at these arguments: the result's structure with the argument's at each leaf.
 
         With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
-        colouring are made once per recording.
+        the cheapest way to the elements are found once per recording.
         """
         if sparse:
             scipy_sparse()
             recording, point = self._at(args)
             elements = self._argument(recording, argnums)[1]
-            return second.compressed(recording, point, elements, self._coloring(recording, elements, False))
+            return second.compressed(recording, point, elements, self._compression(recording, elements, False))
         return self._value_and_jacobian(args, argnums)[1]
 
     def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
@@ -326,7 +326,7 @@ class Program:
         gradient = self._gradient(recording, inputs, elements)
         point = gradient.evaluate(self._bind(args)[1])
         if sparse:
-            return second.compressed(gradient, point, elements, self._coloring(gradient, elements, True))
+            return second.compressed(gradient, point, elements, self._compression(gradient, elements, True))
         return nest(inputs, inputs, second.hessian(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -345,11 +345,11 @@ class Program:
             self._gradients[key] = second.gradient_recording(recording, inputs, elements)
         return self._gradients[key]
 
-    def _coloring(self, recording: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
+    def _compression(self, recording: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring | Direct:
         key = (id(recording), elements.tobytes())
-        if key not in self._colorings:
-            self._colorings[key] = second.coloring(recording, elements, symmetric)
-        return self._colorings[key]
+        if key not in self._compressions:
+            self._compressions[key] = second.compression(recording, elements, symmetric)
+        return self._compressions[key]
 
     # -------------------- many scenarios --------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .coloring import Coloring
-from .pattern import Pattern
+from .direct import Direct
+from .pattern import Dependences, Pattern
 
 
 def fewest(pattern: Pattern, mode: str) -> Coloring:
@@ -35,6 +36,16 @@ def _one_sided(pattern: Pattern) -> Coloring:
         return rows
     columns = pattern.color_columns(rows.count)
     return columns if columns.count <= rows.count else rows
+
+
+def cheapest(d: Dependences, mode: str, symmetric: bool = False) -> tuple[Coloring, Direct | None]:
+    """Return the colouring with the fewest colours, and what is cheaper than it, by multiplications: or None.
+
+    Only where the mode is free: rows that carry their own derivatives take a forward sweep.
+    """
+    pattern = d.pattern()
+    coloring = pattern.color_star() if symmetric else fewest(pattern, mode)
+    return coloring, Direct.prepared(d, pattern, coloring.count) if mode == "auto" else None
 
 
 def explanation(pattern: Pattern, coloring: Coloring, chosen: str) -> str:

@@ -48,17 +48,7 @@ class Pattern:
         inputs, outputs : ndarray
             Rows of the independents; rows of the dependents, -1 where passive.
         """
-        stop = int(outputs.max(initial=-1)) + 1
-        opcode, arg0, arg1 = (column[:stop] for column in columns)
-        column, needed = np.full(stop, -1, np.int32), np.zeros(stop, np.bool_)
-        inside = inputs < stop
-        column[inputs[inside]] = np.flatnonzero(inside)
-        needed[outputs[outputs >= 0]] = True
-        kernels.mark_needed(opcode, arg0, arg1, tables, needed)
-        sets = kernels.index_sets(opcode, arg0, arg1, tables, column, needed)
-        rows = outputs.astype(np.int32)
-        found = kernels.gathered(rows, opcode, arg0, arg1, tables, inputs.size, *sets)
-        return cls((outputs.size, inputs.size), *found)
+        return Dependences(columns, tables, inputs, outputs).pattern()
 
     def __repr__(self) -> str:
         return f"<fastad.Pattern of {self.shape[0]} by {self.shape[1]}, {self.nnz} non-zeros>"
@@ -205,6 +195,29 @@ class Pattern:
         if not ascending.all():
             raise ValueError("columns of a row that do not ascend")
         return cls((rows, columns), indptr, indices)
+
+
+class Dependences:
+    """Which inputs every row of a recording depends on that some rows, the outputs, are computed from.
+
+    Parameters as in `Pattern.of_rows`.
+    """
+
+    def __init__(self, columns: Any, tables: Any, inputs: NDArray[np.int32], outputs: NDArray[np.int32]) -> None:
+        stop = int(outputs.max(initial=-1)) + 1
+        self.columns = tuple(column[:stop] for column in columns)
+        self.tables, self.inputs, self.outputs = tables, inputs, outputs.astype(np.int32)
+        self.column, self.needed = np.full(stop, -1, np.int32), np.zeros(stop, np.bool_)
+        inside = inputs < stop
+        self.column[inputs[inside]] = np.flatnonzero(inside)
+        self.needed[outputs[outputs >= 0]] = True
+        kernels.mark_needed(*self.columns, tables, self.needed)
+        self.sets = kernels.index_sets(*self.columns, tables, self.column, self.needed)
+
+    def pattern(self) -> Pattern:
+        """Return the pattern of the outputs."""
+        found = kernels.gathered(self.outputs, *self.columns, self.tables, self.inputs.size, *self.sets)
+        return Pattern((self.outputs.size, self.inputs.size), *found)
 
 
 def _checked(path: Any, kind: str, of_arrays: Callable[[dict[str, NDArray[Any]]], T]) -> T:
