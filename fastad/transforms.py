@@ -351,8 +351,9 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring
         The arguments to differentiate by.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all argument elements by themselves, from as many sweeps as a star
-        colouring of the pattern has colours, or element by element. A colouring from an earlier `sparsity` (star, or acyclic with fewer
-        colours and more rounding) is used as it is: its pattern must hold, which one more sweep checks.
+        colouring of the pattern has colours, or element by element. A colouring from an earlier `sparsity` (star, or
+        acyclic with fewer colours and more rounding) is used as it is: its pattern must hold, which one more sweep
+        checks.
 
     Returns
     -------

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sparse as kernels
-from ..ops import OPCODE
 from .pattern import Dependences, Pattern
 
-_TAKE = OPCODE["take"]
 _MOST = 2**31 - 2  # elements, which are numbered in 32 bits
 
 
@@ -54,7 +52,8 @@ class Direct:
         None, too, where a row depends on more inputs than are kept, or on whichever a lookup picks.
         """
         n_rows, size = kernels.count_elements(d.needed, d.column, d.sets[0], d.sets[1])
-        if not 0 <= size <= min(_MOST, sweeps * n_rows) or (d.columns[0][d.needed] == _TAKE).any():
+        table_of_row = d.tables[2][: d.needed.size]
+        if not 0 <= size <= min(_MOST, sweeps * n_rows) or (table_of_row.size and (table_of_row[d.needed] >= 0).any()):
             return None
         return cls(d, pattern, n_rows, size)
 
