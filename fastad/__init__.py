@@ -2,19 +2,25 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import errors, inspect, nopython, smooth
+from . import errors, inspect, nopython, scipy, smooth
 from .checking import check_gradient
+from .extend.checkpoint import checkpoint, scan
+from .extend.custom import custom
+from .extend.implicit import implicit
 from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
+from .record import algebra as _algebra  # what np.linalg means for active arrays
 from .record.active import Active
-from .record.array import ActiveArray, array, stack, zeros
+from .record.array import array, stack, zeros
+from .record.complexes import ActiveComplex
 from .record.condition import Condition, ConditionArray
 from .record.dual import Dual
 from .record.functions import FUNCTIONS, TESTS, clip, value, where
 from .record.lines import debug
 from .record.lookup import interp, interp2, take
+from .record.methods import ActiveArray
 from .record.tape import Tape
 from .record.watched import WatchedTape as _WatchedTape  # what Tape(lines=True) is
 from .sparse import Coloring, Pattern
@@ -34,6 +40,7 @@ __all__ = sorted(
     [
         "Active",
         "ActiveArray",
+        "ActiveComplex",
         "Condition",
         "ConditionArray",
         "BatchResult",
@@ -47,13 +54,16 @@ __all__ = sorted(
         "brownian_bridge",
         "brownian_pca",
         "check_gradient",
+        "checkpoint",
         "clip",
+        "custom",
         "debug",
         "derivative",
         "errors",
         "grad",
         "hessian",
         "hvp",
+        "implicit",
         "inspect",
         "interp",
         "interp2",
@@ -62,6 +72,8 @@ __all__ = sorted(
         "load",
         "monte_carlo",
         "record",
+        "scan",
+        "scipy",
         "smooth",
         "sparsity",
         "stack",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 
 from .errors import GradientError
 from .packing import Packing, Vector
@@ -189,7 +190,7 @@ class _Subject:
                 warnings.simplefilter("ignore")  # an imaginary part that NumPy drops makes a difference to be confirmed
                 found = flatten(self._f(*spec.unflatten(leaves)), _is_complex_or_real)[0]
             out = np.concatenate([np.ravel(leaf) for leaf in found]).astype(complex)
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, NumbaError):
             return None
         return out.imag if out.size == self.n_outputs else None
 

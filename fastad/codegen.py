@@ -86,6 +86,20 @@ def adjoint_row{family}{suffix}(
 {branches}
 '''
 
+_ADJOINT_SUM = '''
+
+# Operations whose partials are plain arithmetic, and whose adjoints of uniform operands ``adjoint_sum`` adds up.
+SUMMED = {summed}
+
+
+@jit_inlined
+def adjoint_sum(op, is_x, a, a_step, b, b_step, v, bar, vectors):
+    """Sum of ``bar`` times the partials by x, or by y, in registers: through memory it takes twice as long."""
+    total = splat(0.0)
+{branches}
+    return lane_sum(total)
+'''
+
 _MASKED_NOTE = """
 
     A product with an exactly zero factor is zero: for tapes with partials or adjoints that are not finite."""
@@ -118,8 +132,8 @@ def _cases(bodies: Iterator[tuple[int, Op, str]]) -> str:
 
 
 def _computed(op: Op) -> bool:
-    """Whether replay computes the row from its rule: inputs are given, guards compared, tables looked up."""
-    return op.name not in ("input", "guard", "locate", "take")
+    """Whether replay computes the row from its rule: inputs are given, guards compared, tables and blocks apart."""
+    return op.name not in ("input", "guard", "locate", "take", "block", "part")
 
 
 def _value_bodies() -> Iterator[tuple[int, Op, str]]:
@@ -163,12 +177,31 @@ def _adjoint_bodies(special: bool, accumulate: str) -> Iterator[tuple[int, Op, s
             yield code, op, body
 
 
+def _is_summed(op: Op) -> bool:
+    """Whether each partial is plain arithmetic: for the others, the sum costs little beside what is added."""
+    return _computed(op) and set(op.partials) != {"0.0"} and not any(map(functions_in, op.partials))
+
+
+def _sum_bodies() -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        if not _is_summed(op):
+            continue
+        body = ""
+        for test, partial in zip(("if is_x", "else"), op.partials):
+            rule = kernel_source(partial, _VECTOR_NAMES)
+            body += (
+                f"        {test}:\n            for k in range(vectors):\n{_loads((partial,), ' ' * 16)}"
+                f"                total = fma(load(bar, 8 * k), {rule}, total)\n"
+            )
+        yield code, op, body
+
+
 def generate() -> str:
     """Return the text of ``kernels/replay.py``."""
     rules = [rule for op in OPS for rule in (op.value, *op.partials)]
     functions = frozenset().union(*map(functions_in, rules))
     imports = {
-        "primitives": ", ".join(sorted(functions & _PRIMITIVES | {"fma", "load", "store"})),
+        "primitives": ", ".join(sorted(functions & _PRIMITIVES | {"fma", "lane_sum", "load", "splat", "store"})),
         "functions": ", ".join(sorted(functions - _PRIMITIVES)),
     }
     parts = [
@@ -182,6 +215,8 @@ def generate() -> str:
         for suffix, accumulate, note in (("", "fma", ""), ("_masked", "masked_fma", _MASKED_NOTE)):
             branches = _cases(_adjoint_bodies(special, accumulate))
             parts.append(_ADJOINT_ROW.format(family=family, suffix=suffix, note=note, branches=branches))
+    summed = tuple(code for code, op in enumerate(OPS) if _is_summed(op))
+    parts.append(_ADJOINT_SUM.format(summed=summed, branches=_cases(_sum_bodies())))
     return "".join(parts)
 
 

@@ -57,3 +57,7 @@ class NonFiniteError(FastadError, FloatingPointError):
 
 class StaticArgumentError(FastadError, ValueError):
     """A static argument differs from the recorded one and there is no function to record again."""
+
+
+class ConvergenceError(FastadError, ArithmeticError):
+    """A solver stopped where its equations do not hold, so that no derivative of the solution can be had."""

@@ -55,8 +55,8 @@ def _refuse_static(spec: Any) -> None:
 
 def _tangent(leaf: Any, level: int) -> Any:
     refuse_actives([leaf])
-    if isinstance(leaf, Dual) and leaf.level == level:
-        return leaf.tangent[0]
+    if isinstance(leaf, Dual | DualArray) and leaf.level == level:
+        return leaf.tangent[0] if isinstance(leaf, Dual) else leaf.tangent[..., 0]
     return np.zeros(np.shape(leaf)) if isinstance(leaf, np.ndarray) else 0.0
 
 
@@ -89,7 +89,9 @@ def _seeded(inputs: Packing, vector: Vector, first: int, level: int) -> Any:
     leaves: list[Any] = []
     for i, j, shape in zip(inputs.ends, inputs.ends[1:], inputs.shapes):
         if shape:
-            leaves.append(DualArray(vector[i:j].reshape(shape), tangents[i:j].reshape(*shape, _DIRECTIONS), level))
+            leaves.append(
+                DualArray(vector[i:j].reshape(shape).copy(), tangents[i:j].reshape(*shape, _DIRECTIONS), level)
+            )
         else:
             leaves.append(Dual(float(vector[i]), tuple(tangents[i].tolist()), level))
     return inputs.spec.unflatten(leaves)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from .ops import OPCODE, OPS, Op
 
-_INPUT, _COND, _WHERE, _TAKE = (OPCODE[name] for name in ("input", "cond", "where", "take"))
+_INPUT, _COND, _WHERE, _TAKE, _BLOCK, _PART = (
+    OPCODE[name] for name in ("input", "cond", "where", "take", "block", "part")
+)
 INFIX = {
     "add": "+",
     "sub": "-",
@@ -49,6 +51,8 @@ class Rows:
         Of the inputs; empty where an input has none.
     places : sequence
         Source place of every row, None where it is unknown.
+    blocks : sequence
+        Array operations recorded as one, ascending.
     """
 
     opcode: NDArray[np.uint8]
@@ -61,6 +65,7 @@ class Rows:
     value: NDArray[np.float64]
     names: Sequence[str] = ()
     places: Sequence[Any] = ()
+    blocks: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return self.opcode.size
@@ -113,6 +118,8 @@ class Rows:
         name = self.op(row).name
         if self.opcode[row] == _WHERE:
             texts.insert(0, self.name(int(self.arg0[row - 1])))  # a COND row with the condition comes before
+        if self.opcode[row] in (_BLOCK, _PART):
+            return self._of_block(row)
         if self.opcode[row] == _TAKE:
             return f"table[{texts[0]}], here {texts[1]}"
         if name in INFIX:
@@ -120,6 +127,19 @@ class Rows:
         if name in _PREFIX:
             return _PREFIX[name] + texts[0]
         return f"{name}({', '.join(texts)})"
+
+    def _of_block(self, row: int) -> str:
+        """A BLOCK row as its rule and the first and last row it reads, a PART row as an element of it."""
+        if self.opcode[row] == _PART:
+            first = int(self.arg0[row])
+            return f"{self.name(first)}[{row - first - 1}]"
+        block = next(block for block in self.blocks if block.row == row)
+        rows = np.concatenate([operand.rows.ravel() for operand in block.operands])
+        rows = np.unique(rows[rows >= 0])
+        ends = (
+            self.name(int(rows[0])) if rows.size == 1 else f"{self.name(int(rows[0]))} ... {self.name(int(rows[-1]))}"
+        )
+        return f"{block.rule.name}({ends})"
 
 
 def number(x: float) -> str:

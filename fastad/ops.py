@@ -287,6 +287,9 @@ OPS: tuple[Op, ...] = (
         kind="structure",
         edge="an argument that a transform inside another differentiates by",
     ),
+    # -------------------- array operations as one, see record/blocks.py --------------------
+    Op("block", "x", ("0.0",), kind="structure"),
+    Op("part", "x", ("1.0",), kind="structure"),
 )
 
 OPCODE: dict[str, int] = {op.name: code for code, op in enumerate(OPS)}

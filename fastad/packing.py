@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -36,8 +38,8 @@ class Packing:
     def __init__(self, spec: Spec, shapes: list[tuple[int, ...]]) -> None:
         self.spec = spec
         self.shapes = shapes
-        self.sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-        self.ends = np.cumsum([0, *self.sizes])
+        self.sizes = [math.prod(shape) for shape in shapes]
+        self.ends = list(accumulate(self.sizes, initial=0))
 
     @classmethod
     def of(cls, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> tuple[Packing, Vector]:
@@ -49,7 +51,7 @@ class Packing:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(self.ends[-1])
+        return self.ends[-1]
 
     def names(self, prefix: str = "") -> list[str]:
         """Name of every element, such as ``vols[3]``."""
@@ -91,6 +93,8 @@ def _scalar(array: Any) -> Any:
 def pack(leaves: list[Any]) -> Vector:
     """Return numbers and arrays as one vector."""
     refuse_actives(leaves)
+    if len(leaves) == 1:
+        return real_array(leaves[0], "argument", copy=False).reshape(-1)
     return np.concatenate([np.empty(0), *(real_array(leaf, "argument", copy=False).ravel() for leaf in leaves)])
 
 

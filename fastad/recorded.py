@@ -31,7 +31,7 @@ _PRODUCT, _VARIABLE = OPCODE["product"], OPCODE["variable"]
 
 
 def run(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, also: Any = ()
+    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, also: Any = None
 ) -> Recorded:
     """Run f with the arguments at ``argnums`` as independents.
 
@@ -50,7 +50,7 @@ def run(
     spec.refuse_foreign("argument")
     if not leaves:
         raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
-    tape = outer_tape([*leaves, *flatten(also)[0]])
+    tape = outer_tape([*leaves, *(flatten(also)[0] if also else ())])
     inputs = Packing(spec, leaf_shapes(leaves))
     recorded = Recorded(inputs) if tape is None else Nested(inputs, tape)
     active = recorded.activate(leaves)
@@ -102,9 +102,9 @@ class Recorded:
 
     def dependences(self, rows: NDArray[np.int32]) -> Dependences:
         """Which inputs rows depend on."""
-        empty = np.empty(0, np.int32)
         columns = (self.tape.opcode, self.tape.arg0, self.tape.arg1)
-        return Dependences(columns, (empty, empty, empty), np.arange(self.inputs.size, dtype=np.int32), rows)
+        tables = self.tape._tables.used(len(self.tape), {block.row for block in self.tape.blocks})
+        return Dependences(columns, tables, np.arange(self.inputs.size, dtype=np.int32), rows)
 
     def gradient_rows(self, output: int) -> NDArray[np.int32]:
         """Append the adjoint rows of one output; returns those of the inputs, -1 for a passive one."""
@@ -124,6 +124,8 @@ class Recorded:
     def jacobian(self, outputs: Outputs, mode: str) -> Array:
         """Derivative of the outputs by the inputs, shape (outputs, inputs)."""
         n_out, n_in = outputs.rows.size, self.inputs.size
+        if n_out == 1 and mode != "forward":
+            return self.tape._gradient(int(outputs.rows[0]), n_in)[None]
         jacobian = np.zeros((n_out, n_in))
         active = np.flatnonzero(outputs.rows >= 0)
         if active.size == 0 or n_in == 0:

@@ -191,22 +191,23 @@ def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple
 def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Leaf], Spec]:
     """Flatten, but take any number as a leaf where ``spec`` has one: 2 is welcome where 2.0 was recorded."""
     leaves: list[Leaf] = []
+    return leaves, _visit(spec, structure, is_leaf, leaves)
 
-    def visit(like: Spec | None, node: Any) -> Spec:
-        if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
-            leaves.append(node)
-            return Spec(_LEAF)
-        opened = open_node(node)
-        if opened is None:
-            return Spec(_STATIC, static=node)
-        kind, names, children = opened
-        if kind == "dict" and like is not None and set(like.names) == set(names):  # keys in any order
-            names, children = like.names, [node[name] for name in like.names]
-        twins = like.children if like is not None and len(like.children) == len(children) else (None,) * len(children)
-        return Spec(kind, type(node), names, tuple(visit(t, child) for t, child in zip(twins, children)))
 
-    found = visit(spec, structure)
-    return leaves, found
+# Not a closure: one that calls itself is a cycle, which would keep the leaves, and so their tape, until collected.
+def _visit(like: Spec | None, node: Any, is_leaf: Callable[[Any], bool], leaves: list[Leaf]) -> Spec:
+    if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
+        leaves.append(node)
+        return Spec(_LEAF)
+    opened = open_node(node)
+    if opened is None:
+        return Spec(_STATIC, static=node)
+    kind, names, children = opened
+    if kind == "dict" and like is not None and set(like.names) == set(names):  # keys in any order
+        names, children = like.names, [node[name] for name in like.names]
+    twins = like.children if like is not None and len(like.children) == len(children) else (None,) * len(children)
+    parts = tuple(_visit(t, child, is_leaf, leaves) for t, child in zip(twins, children))
+    return Spec(kind, type(node), names, parts)
 
 
 def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:

@@ -59,6 +59,9 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> Any:
     if isinstance(recorded, Nested):
         raise NestingError("fad.taylor was called inside another transform; nest fad.jvp there, once per order")
     outputs = Outputs(recorded.tape, recorded.result)
+    if recorded.tape.blocks:
+        names = ", ".join(sorted({block.rule.name for block in recorded.tape.blocks}))
+        raise NotImplementedError(f"{names}: no Taylor rule for array operations recorded as one; nest fad.jvp instead")
     ways = pack(recorded.inputs.leaves(direction, is_number))
     coefficients = np.zeros((order + 1, outputs.rows.size))
     coefficients[0] = outputs.values

@@ -318,7 +318,7 @@ def test_shapes_that_do_not_broadcast(tape):
             a + other
 
 
-@pytest.mark.parametrize("other", ["1", None, 1j, {}, ..., np.ones(3, complex), np.array(["a"])], ids=repr)
+@pytest.mark.parametrize("other", ["1", None, {}, ..., [1j], np.array(["a"])], ids=repr)
 def test_operands_that_are_no_real_numbers(tape, other):
     a = tape.inputs(np.ones(3))
     for apply in OPERATORS:
@@ -374,14 +374,12 @@ def test_ufuncs_refuse_what_they_cannot_do(tape):
         np.exp(a, out=target)
     with pytest.raises(TypeError, match="drop out="):
         target += a
-    with pytest.raises(TypeError, match=r"np\.maximum\.reduce"):
-        np.maximum.reduce(a)
-    with pytest.raises(TypeError, match=r"np\.multiply\.outer"):
-        np.multiply.outer(a, a)
-    with pytest.raises(TypeError, match="where"):
+    with pytest.raises(TypeError, match=r"np\.add\.reduceat is not available"):
+        np.add.reduceat(a, [0, 1])
+    with pytest.raises(TypeError, match=r"where= leaves elements undefined without out="):
         np.exp(a, where=np.array([True, False]))
-    with pytest.raises(TypeError, match=r"np\.linalg|np\.norm|not available"):
-        np.linalg.norm(a)
+    with pytest.raises(TypeError, match=r"np\.unique is not available"):
+        np.unique(a)
     assert target.tolist() == [0.0, 0.0]
 
 
@@ -701,8 +699,8 @@ def test_pickling_and_hashing(tape):
 
 def test_functions_without_a_rule(tape):
     a = tape.inputs([1.0, 2.0])
-    with pytest.raises(TypeError, match=r"np\.cumsum is not available"):
-        np.cumsum(a)
+    with pytest.raises(TypeError, match=r"np\.histogram is not available"):
+        np.histogram(a)
 
 
 def test_printing(tape):

@@ -241,8 +241,8 @@ def test_active_into_a_float_array(tape):
         lambda: np.array([x, x]),
         lambda: np.array([x, 1.0], dtype=object),
         lambda: np.float64(x),
-        lambda: np.linspace(0.0, x, 3),
-        lambda: np.interp(x, [0.0, 1.0], [0.0, 1.0]),
+        lambda: np.unique(x),
+        lambda: np.histogram(a, 3),
         lambda: np.random.default_rng(0).normal(x),
     ):
         raises(TypeError, r"fad\.|fastad", use)
@@ -618,7 +618,7 @@ def test_inputs_of_actives(tape):
     raises(TypeError, r"an input is a number, not Active", tape.input, x)
 
 
-@pytest.mark.parametrize("wrong", ["a", None, 1j, {}, np.array(["a"]), np.array([1.0, None], dtype=object)], ids=repr)
+@pytest.mark.parametrize("wrong", ["a", None, {}, np.array(["a"]), np.array([1.0, None], dtype=object)], ids=repr)
 def test_functions_take_real_numbers(tape, wrong):
     x = tape.input(2.0)
     for name in ("exp", "sqrt", "erf", "square", "floor", "exp2"):

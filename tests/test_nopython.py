@@ -492,12 +492,6 @@ def test_arrays_of_actives():
     odd = numba.njit(lambda z: z[1::2])(x)
     assert isinstance(odd, fad.ActiveArray)
     np.testing.assert_array_equal(odd.index, [1, 3, 5])
-    with pytest.raises(numba.TypingError, match="read only"):
-        numba.njit(assign_first)(x)
-
-
-def assign_first(z):
-    z[0] = 1.0
 
 
 def test_lookups():

@@ -543,7 +543,7 @@ def test_power_of_passive_things_is_of_floats(exponent):
         assert result.dtype == np.float64
         assert result.tolist() == [expected]
         assert not np.shares_memory(result, np.asarray(numbers))
-    for bad in ("3", None, 1j, object()):
+    for bad in ("3", None, object()):
         with pytest.raises(TypeError):
             fad.pow(bad, exponent)
 

@@ -25,7 +25,7 @@ def test_layout():
     assert packing.size == 9
     assert packing.shapes == [(), (), (2, 3), ()]
     assert packing.sizes == [1, 1, 6, 1]
-    assert packing.ends.tolist() == [0, 1, 2, 8, 9]
+    assert packing.ends == [0, 1, 2, 8, 9]
     assert packing.names() == [
         "spot",
         "curve.rate",

@@ -11,19 +11,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import fastad as fad
-from fastad.kernels.batch import FIRST_X, FIRST_Y
+from fastad.kernels.batch import AHEAD, BAR, FIRST_X, FIRST_Y, OUT, TO_X, A
 from fastad.ops import OPCODE, OPS
 from fastad.program.build import PASSES, build
 from fastad.program.plan import draft
-from fastad.program.slots import share_adjoints, share_values
+from fastad.program.slots import read_ahead, share_adjoints, share_values
 from fastad.structure import flatten
 
 GUARD, LOCATE, TAKE = (OPCODE[name] for name in ("guard", "locate", "take"))
-ORDERS = [order for k in range(len(PASSES) + 1) for order in itertools.permutations(PASSES, k)]
+SHARING = (share_values, share_adjoints)
+ORDERS = [order for k in range(len(SHARING) + 1) for order in itertools.permutations(SHARING, k)]
+ORDERS += [PASSES, (read_ahead,), (read_ahead, share_values)]
 
 
-def test_both_passes_are_on():
-    assert set(PASSES) == {share_values, share_adjoints}
+def test_all_passes_are_on():
+    assert set(PASSES) == {*SHARING, read_ahead}
 
 
 # -------------------- no number changes --------------------
@@ -182,7 +184,7 @@ def simulate_values(bare, shared):
         assert (slot < 0) == (name < 0)
         if name >= 0:
             memory.store(slot, name)
-    for row, names in zip(zip(*shared.forward), zip(*bare.forward)):
+    for row, names in zip(shared.forward, bare.forward):
         op, out, a, b, c = row
         assert op == names[0]
         memory.check_reference(a, names[2])
@@ -206,21 +208,22 @@ def simulate_values(bare, shared):
 
 def simulate_adjoints(bare, shared, values):
     """Run the reverse pass of every output on names."""
-    starts, ops, *_ = bare.reverse
-    zero_starts = bare.reverse[10]
+    starts, bare_rows, zero_starts, bare_zeroed = bare.reverse
+    _, rows, _, zeroed = shared.reverse
     for k, (seed, seed_name) in enumerate(zip(shared.outputs[1], bare.outputs[1])):
         memory = Memory(shared.n_adjoint_slots)
         for i in range(zero_starts[k], zero_starts[k + 1]):
-            memory.store(shared.reverse[11][i], bare.reverse[11][i])
+            memory.store(zeroed[i], bare_zeroed[i])
         assert np.sign(seed) == np.sign(seed_name)
         if seed > 0:
             memory.store(seed - 1, seed_name - 1)
         for i in range(starts[k], starts[k + 1]):
-            op = OPS[ops[i]]
-            value, a, b, c, bar, to_x, to_y, first = (column[i] for column in shared.reverse[2:10])
-            v_name, a_name, b_name, c_name, bar_name, x_name, y_name, _ = (column[i] for column in bare.reverse[2:10])
+            code, value, a, b, c, bar, to_x, to_y, first, _ = rows[i]
+            name_of_op, v_name, a_name, b_name, c_name, bar_name, x_name, y_name, _, _ = bare_rows[i]
+            assert code == name_of_op
+            op = OPS[code]
             memory.check(bar, bar_name)
-            if ops[i] == TAKE:
+            if code == TAKE:
                 values.check_reference(a, a_name)
                 for at in elements(bare, b):
                     target, name = shared.tables[3][at], bare.tables[3][at]
@@ -333,16 +336,48 @@ def test_the_simulation_notices():
     recording = recording_of(fad.record(lambda x, y: fad.exp(x * y) * (x + y), 0.3, 0.4))
     both = np.ones(2, np.bool_)
     bare = draft(recording, both, both)
-    for column in (1, 2):
+    for column in (OUT, A):
         shared = share_values(bare)
-        shared.forward[column][1] = 0
+        shared.forward[1, column] = 0
         with pytest.raises(AssertionError):
             simulate_adjoints(bare, shared, simulate_values(bare, shared))
-    for column in (6, 7):
+    for column in (BAR, TO_X):
         shared = share_adjoints(bare)
-        shared.reverse[column][1] = 0
+        shared.reverse[1][1, column] = 0
         with pytest.raises(AssertionError):
             simulate_adjoints(bare, shared, simulate_values(bare, shared))
+
+
+# -------------------- slots are asked for before they are read --------------------
+
+
+def test_what_a_reverse_pass_asks_for():
+    """Every slot that it reads, once and before; but for those of its first rows, which come too soon."""
+
+    def path(z, mu):
+        s = 1.0
+        for u in z:
+            s = s * fad.exp(mu * u)
+        return s, fad.sin(s)
+
+    recording = recording_of(fad.record(path, np.zeros(50), 0.1))
+    varying = np.arange(51) < 50
+    plan = read_ahead(share_values(draft(recording, varying, ~varying)))
+    starts, rows, *_ = plan.reverse
+    for start, stop in itertools.pairwise(starts):
+        part = rows[start:stop]
+        asked = {int(slot): at for at, slot in enumerate(part[:, AHEAD]) if slot >= 0}
+        assert len(asked) == (part[:, AHEAD] >= 0).sum()
+        first_read = {}
+        for at, (code, value, a, b, *_) in enumerate(part):
+            partials = [p for p, to in zip(OPS[code].partials, part[at, TO_X:]) if to]
+            read = {name for partial in partials for name in names_read(partial)}
+            for name, slot in (("x", a), ("y", b), ("v", value)):
+                if name in read and slot >= 0:
+                    first_read.setdefault(int(slot), at)
+        assert set(asked) <= set(first_read)
+        for slot, at in first_read.items():
+            assert at < 8 or asked[slot] < at
 
 
 # -------------------- how many slots are needed --------------------

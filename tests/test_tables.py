@@ -9,6 +9,8 @@ import pytest
 import fastad as fad
 from bench.problems import local_vol
 from fastad.errors import ShapeError, TapeError
+from fastad.program.plan import spacing_of
+from fastad.record.lookup import _locate
 
 XP = np.array([0.0, 1.0, 2.5, 4.0])
 FP = np.array([1.0, 3.0, 2.0, 5.0])
@@ -160,6 +162,69 @@ def test_programs_with_tables_are_saved(tmp_path):
     x = np.linspace(-1.0, 5.0, 77)
     for a, b in zip(*(p.batch(x, FP, 1.1, axes=(0, None, None), wrt=(0, 1)).gradient for p in (program, loaded))):
         assert a.tobytes() == b.tobytes()
+
+
+# -------------------- 64 scenarios side by side --------------------
+GRIDS = {
+    "whole numbers": (np.arange(50.0, 201.0, 5.0), True),
+    "from linspace": (np.linspace(-1.0, 2.0, 77), True),
+    "step not a binary fraction": (-0.3 + np.arange(13) * 0.1, True),
+    "two knots": (np.array([0.1, 0.7]), True),
+    "no space between": (1e16 + np.arange(6) * 2.0, False),
+    "one knot moved by a bit": (np.where(np.arange(9) == 4, np.nextafter(4.0, 5.0), np.arange(9.0)), False),
+    "uneven": (np.cumsum(np.random.default_rng(5).uniform(0.01, 3.0, 100)), False),
+    "the last knot bounds no cell": (np.array([-1.0, 0.0, 5.0]), True),
+    "subnormal": (np.arange(5) * 5e-324, False),
+    "huge": (np.array([-1.7e308, 0.0, 1.7e308]), False),
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_cells_of_many_scenarios(name):
+    """At, just beside and between knots, outside, at infinities and NaN; oracle: searchsorted."""
+    knots, is_even = GRIDS[name]
+    assert (spacing_of(knots)[1] != 0.0) == is_even
+    between = np.random.default_rng(6).uniform(knots[0], knots[-1], 500) if knots[-1] < 1e300 else knots * 0.7
+    x = [knots, np.nextafter(knots, -np.inf), np.nextafter(knots, np.inf), between, [np.inf, -np.inf, np.nan, -0.0]]
+    x = np.concatenate([*x, [knots[0] - 1e3, knots[-1] + 1e3]])
+    cells = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, knots.size - 2)
+    cells[np.isnan(x)] = 0
+    program = fad.record(lambda x, t: fad.take(t, _locate(knots, x)), 0.5, np.arange(knots.size - 1.0))
+    assert program.batch(x, np.arange(knots.size - 1.0), axes=(0, None), wrt=()).value.tolist() == cells.tolist()
+
+
+@pytest.mark.parametrize("outputs", [1, 3, 8])
+def test_gradients_of_uniform_tables(outputs):
+    """More passes than are swept at once, the last eight not full: groups of 64 times outputs; oracle: by hand."""
+    n, size = 64 * 11 + 5, 40
+    rng = np.random.default_rng(7)
+    params, positions, weights = rng.normal(size=size), rng.uniform(-2.0, size + 2.0, n), rng.normal(size=n)
+
+    def f(t, p, w):
+        table = t * 2.0  # uniform values that are swept on
+        return [fad.take(table, p + 3.0 * k) * w * t[0] for k in range(outputs)]
+
+    r = fad.record(f, params, 1.0, 1.0).batch(params, positions, weights, axes=(None, 0, 0), wrt=0, reduce="sum")
+    for k in range(outputs):
+        at = np.clip((positions + 3.0 * k).astype(int), 0, size - 1)
+        expected = np.bincount(at, 2.0 * weights * params[0], minlength=size)
+        expected[0] += (2.0 * params[at] * weights).sum()
+        np.testing.assert_allclose(r.gradient[k], expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(r.value[k], (2.0 * params[at] * weights * params[0]).sum(), rtol=1e-12)
+
+
+def test_an_infinite_partial_stays_in_its_pass():
+    """A NaN that only the zero-factor rule prevents, in one group among those swept together."""
+    z = np.arange(64.0 * 10)
+    z[64 * 3] = 0.0
+
+    def f(t, z):
+        root = fad.sqrt(t[1])  # infinite slope at 0
+        return fad.take(fad.array([t[0], t[0] * 2.0]), z) + fad.where(z > 1.0, 1.0, root) * z
+
+    r = fad.record(f, np.array([3.0, 0.0]), 5.0).batch(np.array([3.0, 0.0]), z, axes=(None, 0), reduce="sum", wrt=0)
+    assert r.gradient[0] == 2.0 * (z >= 1.0).sum() + (z < 1.0).sum()
+    assert r.gradient[1] == np.inf  # from z = 1 alone
 
 
 # -------------------- problem 5: local volatility, 1,117 sensitivities --------------------

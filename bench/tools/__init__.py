@@ -14,11 +14,17 @@ TOOLS: dict[str, str] = {
     "numpy": "numpy",
     "jax": "jax",
     "autograd": "autograd",
+    "torch": "torch",
+    "casadi": "casadi",
+    "ddx": "ddx-ad",
+    "drjit": "drjit",
     "xad": "xad",
     "scipy": "scipy",
-    "casadi": "casadi",
     "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
 }
+
+
+MODULES = {"ddx-ad": "ddx"}  # where the package is imported by another name
 
 
 def installed(tool: str) -> str | None:
@@ -30,7 +36,7 @@ def installed(tool: str) -> str | None:
     except PackageNotFoundError:
         pass
     try:  # a checkout on the path, without installed metadata
-        return getattr(import_module(TOOLS[tool]), "__version__", "unknown")
+        return getattr(import_module(MODULES.get(TOOLS[tool], TOOLS[tool])), "__version__", "unknown")
     except ImportError:
         return None
 

@@ -6,6 +6,7 @@ from autograd import value_and_grad
 
 from bench.problems import cold_start as cold
 from bench.problems.rosenbrock import objective_of_arrays
+from bench.tools.arrays.autograd import WAYS as ARRAYS
 
 
 def rosenbrock(x, threads):
@@ -18,4 +19,4 @@ def cold_start(case, threads):
     return cold.child(case, "from autograd import value_and_grad", answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "cold_start": cold_start}
+WAYS = {"rosenbrock": rosenbrock, "cold_start": cold_start} | ARRAYS

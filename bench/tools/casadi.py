@@ -1,82 +1,96 @@
-"""CasADi: symbolic scalars, derivatives with sparsity and colouring of its own, evaluated by its virtual machine."""
+"""CasADi: symbolic scalars (SX), functions evaluated by its virtual machine, mapped over paths."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from inspect import getsource
 
 import casadi as ca
 import numpy as np
 
+from bench.problems import cold_start as cold
+from bench.problems import libor as lmm
+from bench.problems.down_and_out import payoff
+from bench.problems.rosenbrock import objective
+from bench.tools.sparse.casadi import WAYS as SPARSE
 
-class Vector:
-    """Symbols with NumPy's indexing and sums, for functions written for arrays."""
-
-    def __init__(self, symbols):
-        self.symbols = symbols
-
-    @property
-    def size(self):
-        return self.symbols.shape[0]
-
-    def __getitem__(self, at):
-        if isinstance(at, np.ndarray):
-            return Vector(self.symbols[at.tolist()])
-        found = self.symbols[at]
-        return found if isinstance(at, int) else Vector(found)
-
-    def sum(self):
-        return ca.sum1(self.symbols)
+BLOCK = 500  # paths of one call: its work arrays hold all of them
 
 
-def _of(x):
-    return x.symbols if isinstance(x, Vector) else x
+def value_and_gradient(f, n):
+    x = ca.SX.sym("x", n)
+    y = f(x)
+    return ca.Function("f", [x], [y, ca.gradient(y, x)])
 
 
-def _operator(name):
-    def apply(self, *others):
-        found = getattr(self.symbols, name)(*map(_of, others))
-        return Vector(found) if isinstance(found, ca.SX) else found
+class Buffered:
+    """A call without conversions, by FunctionBuffer, as the user's guide has it for small functions."""
 
-    return apply
+    def __init__(self, function, x):
+        self.x, self.value, self.gradient = x.copy(), np.zeros(1), np.zeros(len(x))
+        self.buffer, self.evaluate = function.buffer()
+        self.buffer.set_arg(0, memoryview(self.x))
+        self.buffer.set_res(0, memoryview(self.value))
+        self.buffer.set_res(1, memoryview(self.gradient))
 
-
-for _name in ("add", "sub", "mul", "truediv", "radd", "rsub", "rmul", "neg"):
-    setattr(Vector, f"__{_name}__", _operator(f"__{_name}__"))
-
-LIBRARY = SimpleNamespace(
-    exp=lambda x: Vector(ca.exp(_of(x))),
-    sin=lambda x: Vector(ca.sin(_of(x))),
-    join=lambda parts: Vector(ca.vertcat(*map(_of, parts))),
-)
+    def __call__(self, x):
+        self.x[:] = x
+        self.evaluate()
+        return self.value[0], self.gradient.copy()
 
 
-def _prepared(system, differentiate):
-    """The call of a compiled derivative, straight into the memory of a matrix."""
-    from scipy.sparse import csc_array
+def rosenbrock(x, threads):
+    # A vector of SX has shape (n, 1); len of it is not defined, and a list of its elements is what the objective takes.
+    call = Buffered(value_and_gradient(lambda v: objective(ca.vertsplit(v)), len(x)), x)
+    return lambda: call(x)
 
-    x = ca.SX.sym("x", system.x.size)
-    function = ca.Function("derivative", [x], [differentiate(_of(system.f(Vector(x), LIBRARY)), x)])
-    shape = function.sparsity_out(0)
-    elements, point = np.empty(shape.nnz()), np.ascontiguousarray(system.x)
-    buffer, evaluate = function.buffer()
-    buffer.set_arg(0, memoryview(point))
-    buffer.set_res(0, memoryview(elements))
-    rows, starts = np.array(shape.row()), np.array(shape.colind())
-    alive = function, buffer, point  # the buffer holds addresses alone
 
-    def call(alive=alive):
-        evaluate()
-        return csc_array((elements, rows, starts), shape=shape.shape)
+def mean_over_paths(path, params, z, threads):
+    """Mean of path(params, z) and of its gradient: one function of a path, mapped over blocks of them."""
+    p, normals = ca.SX.sym("p", len(params)), ca.SX.sym("z", z.shape[1])
+    y = path(ca.vertsplit(p), ca.vertsplit(normals))
+    one = ca.Function("one", [p, normals], [y, ca.gradient(y, p)])
+    mapped = one.map(BLOCK, "thread", threads) if threads > 1 else one.map(BLOCK)
+    count = len(z) // BLOCK * BLOCK
+    blocks = [np.asfortranarray(z[i : i + BLOCK].T) for i in range(0, count, BLOCK)]
+    repeated = np.asfortranarray(np.tile(np.asarray(params)[:, None], BLOCK))
+
+    def call():
+        total, gradient = 0.0, np.zeros(len(params))
+        for block in blocks:
+            values, gradients = mapped(repeated, block)
+            total += float(ca.sum2(values))
+            gradient += np.asarray(ca.sum2(gradients))[:, 0]
+        for path_ in z[count:]:
+            value, part = one(params, path_)
+            total, gradient = total + float(value), gradient + np.asarray(part)[:, 0]
+        return total / len(z), gradient / len(z)
 
     return call
 
 
-def sparse_jacobian(system, threads):
-    return _prepared(system, ca.jacobian)
+def down_and_out(data, threads):
+    return mean_over_paths(lambda p, z: payoff(p, z, ca.exp, ca.tanh, ca.fmax), data.params, data.z, threads)
 
 
-def sparse_hessian(system, threads):
-    return _prepared(system, lambda f, x: ca.hessian(f, x)[0])
+def libor(data, threads):
+    rates = len(data.rates)
+
+    def path(p, z):
+        return lmm.payoff(p[:rates], p[rates:], z, ca.exp, ca.fmax)
+
+    inner = mean_over_paths(path, np.concatenate([data.rates, data.vols]), data.z, threads)
+
+    def call():
+        value, gradient = inner()
+        return value, (gradient[:rates], gradient[rates:])
+
+    return call
 
 
-WAYS = {"sparse_jacobian": sparse_jacobian, "sparse_hessian": sparse_hessian}
+def cold_start(case, threads):
+    source = getsource(objective) + getsource(value_and_gradient)
+    answer = "answer = lambda x: value_and_gradient(lambda v: objective(ca.vertsplit(v)), len(x))(x)"
+    return cold.child(case, "import casadi as ca", source + answer)
+
+
+WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start} | SPARSE

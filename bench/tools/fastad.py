@@ -20,6 +20,7 @@ from bench.problems import record_loop as in_loop
 from bench.problems.down_and_out import payoff
 from bench.problems.record_mul import loop
 from bench.problems.rosenbrock import objective
+from bench.tools.arrays.fastad import WAYS as ARRAYS
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
 
@@ -185,16 +186,16 @@ def bundle(data, threads):
     return call
 
 
-ARRAYS = SimpleNamespace(exp=fad.exp, sin=fad.sin, join=lambda parts: fad.stack(parts).reshape(-1))
+LIBRARY = SimpleNamespace(exp=fad.exp, sin=fad.sin, join=lambda parts: fad.stack(parts).reshape(-1))
 
 
 def sparse_jacobian(system, threads):
-    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    program = fad.record(lambda x: system.f(x, LIBRARY), system.x)
     return lambda: program.jacobian(system.x, sparse=True)
 
 
 def sparse_hessian(system, threads):
-    program = fad.record(lambda x: system.f(x, ARRAYS), system.x)
+    program = fad.record(lambda x: system.f(x, LIBRARY), system.x)
     return lambda: program.hessian(system.x, sparse=True)
 
 
@@ -222,4 +223,4 @@ WAYS = {
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,
-}
+} | ARRAYS

@@ -17,6 +17,7 @@ from bench.problems import libor as lmm
 from bench.problems import local_vol as dupire
 from bench.problems.down_and_out import SMOOTHING
 from bench.problems.rosenbrock import objective_of_arrays
+from bench.tools.arrays.jax import WAYS as ARRAYS
 from fastad.sparse import Pattern
 
 jax.config.update("jax_enable_x64", True)
@@ -184,7 +185,7 @@ def bundle(data, threads):
     return lambda: tuple(np.asarray(x) for x in g(*arrays))
 
 
-ARRAYS = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, join=jnp.concatenate)
+LIBRARY = SimpleNamespace(exp=jnp.exp, sin=jnp.sin, join=jnp.concatenate)
 
 
 def _compressed(system, colored, derivative):
@@ -204,11 +205,11 @@ def _compressed(system, colored, derivative):
 
 
 def sparse_jacobian(system, threads):
-    return _compressed(system, Pattern.color_columns, lambda x: system.f(x, ARRAYS))
+    return _compressed(system, Pattern.color_columns, lambda x: system.f(x, LIBRARY))
 
 
 def sparse_hessian(system, threads):
-    return _compressed(system, Pattern.color_star, jax.grad(lambda x: system.f(x, ARRAYS)))
+    return _compressed(system, Pattern.color_star, jax.grad(lambda x: system.f(x, LIBRARY)))
 
 
 def cold_start(case, threads):
@@ -227,4 +228,4 @@ WAYS = {
     "sparse_jacobian": sparse_jacobian,
     "sparse_hessian": sparse_hessian,
     "cold_start": cold_start,
-}
+} | ARRAYS

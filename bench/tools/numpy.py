@@ -1,6 +1,8 @@
-"""NumPy: random numbers only."""
+"""NumPy: random numbers, and arrays with derivatives by hand."""
 
 import numpy as np
+
+from bench.tools.arrays.numpy import WAYS as ARRAYS
 
 
 def normals(n, threads):
@@ -8,4 +10,4 @@ def normals(n, threads):
     return lambda: generator.standard_normal(out=out)
 
 
-WAYS = {"normals": normals}
+WAYS = {"normals": normals} | ARRAYS

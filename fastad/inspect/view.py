@@ -16,6 +16,7 @@ from ..ops import OPCODE
 from ..packing import Packing
 from ..program.program import Program
 from ..record import sweep
+from ..record.blocks import blocks_at
 from ..record.tape import Tape
 from ..structure import real_array
 
@@ -44,7 +45,8 @@ class View:
     @property
     def columns(self) -> sweep.Columns:
         """What the sweeps read."""
-        return self.rows.arg0, self.rows.arg1, self.rows.partial0, self.rows.partial1
+        rows = self.rows
+        return sweep.Columns(rows.arg0, rows.arg1, rows.partial0, rows.partial1, blocks_at(rows.blocks, rows.value))
 
     def adjoints(self, output: int) -> Vector:
         """Adjoints of all rows for seed 1 of one output row."""

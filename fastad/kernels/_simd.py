@@ -13,8 +13,11 @@ NEON ones). A function written with the operators and the functions of this file
 ``bits from_bits``  reinterpret double as int64 and back
 ``shr``             logical shift right of int64
 ``any_lane extract insert splat``  between lanes and scalars
+``lane_sum``        sum of the eight lanes: halves, quarters, pairs
+``whole pick``      doubles to indices, and the doubles at eight indices
 ``patch patch2``    replace the few lanes that need a slow scalar function (of two arguments)
 ``address load store peek poke``  64-bit addresses of array data; offsets count doubles
+``peek_index prefetch``  an int32 of an array; ask for the cache lines of a slot
 ``transpose``       an 8 x 8 tile of doubles, from eight addresses to eight others
 ==================  ==================================================================
 
@@ -330,6 +333,34 @@ def insert(typingctx: Any, vector: Any, lane: Any, value: Any) -> Any:
     return signature(vector, vector, types.int64, vector.scalar), codegen
 
 
+@intrinsic
+def lane_sum(typingctx: Any, vector: Any) -> Any:
+    """Sum of the eight lanes, in one fixed order: the upper half is added to the lower, three times."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        total, width = args[0], WIDTH
+        while width > 1:
+            undefined, width = ir.Constant(total.type, ir.Undefined), width // 2
+            lanes = ir.VectorType(ir.IntType(32), width)
+            lower, upper = (ir.Constant(lanes, list(range(start, start + width))) for start in (0, width))
+            total = builder.fadd(
+                builder.shuffle_vector(total, undefined, lower), builder.shuffle_vector(total, undefined, upper)
+            )
+        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+    return signature(types.float64, F64x8), codegen
+
+
+@intrinsic
+def whole(typingctx: Any, vector: Any) -> Any:
+    """Doubles below 2**31 in magnitude, truncated to integers: by way of 32 bits, which AVX2 converts to."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        return builder.sext(builder.fptosi(args[0], ir.VectorType(ir.IntType(32), WIDTH)), I64x8.llvm)
+
+    return signature(I64x8, F64x8), codegen
+
+
 def patch(mask: Any, function: Any, x: Any, result: Any) -> Any:
     """``result`` with the lanes under ``mask`` replaced by the jitted scalar ``function(x)``.
 
@@ -449,6 +480,33 @@ def poke(typingctx: Any, base: Any, offset: Any, value: Any) -> Any:
     return signature(types.void, types.int64, types.int64, types.float64), codegen
 
 
+@intrinsic
+def peek_index(typingctx: Any, base: Any, offset: Any) -> Any:
+    """One int32 from ``base`` (an address) plus ``offset`` of them, as int64."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        byte = builder.add(args[0], builder.shl(args[1], ir.Constant(_INT64, 2)))
+        pointer = builder.inttoptr(byte, ir.IntType(32).as_pointer())
+        return builder.sext(builder.load(pointer, align=4), _INT64)
+
+    return signature(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def pick(typingctx: Any, base: Any, offsets: Any) -> Any:
+    """The doubles at eight offsets from ``base``. One load each: as fast as the gather instruction of AVX2."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        found = ir.Constant(F64x8.llvm, ir.Undefined)
+        first = builder.inttoptr(args[0], _DOUBLE.as_pointer())
+        for lane in (ir.Constant(ir.IntType(32), i) for i in range(WIDTH)):
+            pointer = builder.gep(first, [builder.extract_element(args[1], lane)])
+            found = builder.insert_element(found, builder.load(pointer, align=8), lane)
+        return found
+
+    return signature(F64x8, types.int64, I64x8), codegen
+
+
 def _shuffle(builder: ir.IRBuilder, x: ir.Value, y: ir.Value, lanes: list[int]) -> ir.Value:
     return builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), lanes))
 
@@ -460,6 +518,19 @@ def _prefetch(builder: ir.IRBuilder, pointer: ir.Value) -> None:
     )
     read, keep, data = (ir.Constant(flag, number) for number in (0, 3, 1))
     builder.call(function, [builder.bitcast(pointer, byte), read, keep, data])
+
+
+@intrinsic
+def prefetch(typingctx: Any, base: Any) -> Any:
+    """Ask for the 512 bytes of a slot."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> Any:
+        first = builder.inttoptr(args[0], F64x8.llvm.as_pointer())
+        for line in range(8):
+            _prefetch(builder, builder.gep(first, [ir.Constant(_INT64, line)]))
+        return context.get_dummy_value()
+
+    return signature(types.void, types.int64), codegen
 
 
 # Three rounds of pairing vectors that are 1, 2 and 4 apart; the k-th pair of lists takes the even and odd blocks.

@@ -157,7 +157,8 @@ def partial_of(row, which, known, known_row, known_value, first, templates, colu
 def mark_active(first, columns, tables, active):
     """Spread ``active`` (of rows from ``first`` on) from the rows marked on entry along operands with a partial.
 
-    The table of a TAKE row counts with all its elements where ``tables`` says which it is, else with the one picked.
+    The table of a TAKE or BLOCK row counts with all its elements where ``tables`` says which it is; else that of a
+    TAKE row counts with the one picked.
     """
     opcode, arg0, arg1 = columns[0], columns[1], columns[2]
     starts, elements, used = tables
@@ -167,7 +168,7 @@ def mark_active(first, columns, tables, active):
             arg = arg0[row] if which == 0 else arg1[row]
             if arg >= first and active[arg - first] and _HAS_PARTIAL[opcode[row], which]:
                 active[at] = True
-        if opcode[row] == _TAKE and used.size and not active[at]:
+        if used.size and used[row] >= 0 and not active[at]:
             for k in range(starts[used[row]], starts[used[row] + 1]):
                 active[at] = active[at] or (elements[k] >= first and active[elements[k] - first])
 
@@ -175,7 +176,7 @@ def mark_active(first, columns, tables, active):
 @jit
 def mark_needed(first, columns, tables, needed):
     """Spread ``needed`` (of rows from ``first`` on) from the rows marked on entry to those they are computed from."""
-    opcode, arg0, arg1 = columns[0], columns[1], columns[2]
+    arg0, arg1 = columns[1], columns[2]
     starts, elements, used = tables
     for at in range(needed.size - 1, -1, -1):
         row = first + at
@@ -184,38 +185,43 @@ def mark_needed(first, columns, tables, needed):
         for arg in (arg0[row], arg1[row]):
             if arg >= first:
                 needed[arg - first] = True
-        if opcode[row] == _TAKE and used.size:
+        if used.size and used[row] >= 0:
             for k in range(starts[used[row]], starts[used[row] + 1]):
                 if elements[k] >= first:
                     needed[elements[k] - first] = True
 
 
 @jit
+def add_numbers(targets, rows, numbers, bar_rows, bars, columns, cursor):
+    """Add numbers to adjoints one by one, with a row for each sum."""
+    for k in range(targets.size):
+        at = targets[k]
+        bar_rows[at], bars[at] = _sum(bar_rows[at], bars[at], rows[k], numbers[k], columns, cursor)
+
+
+@jit
 def append_adjoints(
-    first, inputs, outputs, seed_rows, seeds, active, tables, known, known_row, known_value, bar_rows, bars,
-    templates, columns, cursor,
+    first, start, stop, inputs, active, tables, known, known_row, known_value, bar_rows, bars, templates, columns,
+    cursor,
 ):  # fmt: skip
-    """Append the adjoint rows of some outputs for one seed each; fills ``bar_rows`` and ``bars``.
+    """Append the adjoint rows of the rows ``first + stop - 1`` to ``first + start``.
 
     Parameters
     ----------
     first : int
         Row at which the stretch begins; arrays per row start there.
+    start, stop : int
+        Part of the stretch.
     inputs : bool array
         Marks the independents, at which the sweep ends.
-    outputs, seed_rows, seeds : arrays
-        Rows of the dependents, and their adjoints as numbers.
     active : bool array
         Rows that depend on an independent.
     tables : tuple
-        Starts and element rows of the tables, and the table of each TAKE row; empty to take the element picked.
+        Starts and element rows of the tables, and the table of each TAKE row; -1, or empty, to take the element picked.
     bar_rows, bars : arrays
-        Adjoints as numbers, NOTHING on entry.
+        Adjoints as numbers, NOTHING where there is none.
     """
-    for k in range(outputs.size):
-        at = outputs[k] - first
-        bar_rows[at], bars[at] = _sum(bar_rows[at], bars[at], seed_rows[k], seeds[k], columns, cursor)
-    for at in range(active.size - 1, -1, -1):
+    for at in range(stop - 1, start - 1, -1):
         if inputs[at] or not active[at] or bar_rows[at] == NOTHING:
             continue
         row = first + at
@@ -239,7 +245,7 @@ def _take_adjoint(row, first, active, tables, bar_rows, bars, columns, cursor):
     """Adjoints of the elements of a table: all of it for the one picked, which may differ in every scenario."""
     starts, elements, used = tables
     bar, number = bar_rows[row - first], bars[row - first]
-    if used.size == 0:
+    if used.size == 0 or used[row] < 0:
         picked = columns[2][row]
         if picked >= first and active[picked - first]:
             to = picked - first
@@ -264,13 +270,14 @@ def _take_adjoint(row, first, active, tables, bar_rows, bars, columns, cursor):
 
 @jit
 def append_tangents(
-    first, inputs, needed, active, tables, known, known_row, known_value, dot_rows, dots, templates, columns, cursor
-):
+    first, start, stop, inputs, needed, active, tables, known, known_row, known_value, dot_rows, dots, templates,
+    columns, cursor,
+):  # fmt: skip
     """Append the tangent rows of the rows needed for one direction; fills ``dot_rows`` and ``dots``.
 
     Parameters as in `append_adjoints`; the tangents of the independents stand in ``dot_rows`` and ``dots`` on entry.
     """
-    for at in range(active.size):
+    for at in range(start, stop):
         if inputs[at] or not active[at] or not needed[at]:
             continue
         row = first + at
@@ -292,7 +299,7 @@ def append_tangents(
 def _take_tangent(row, first, tables, dot_rows, dots, columns, cursor):
     """Tangent of the element picked, which may be another one in every scenario."""
     starts, elements, used = tables
-    if used.size == 0:
+    if used.size == 0 or used[row] < 0:
         picked = columns[2][row]
         return (dot_rows[picked - first], dots[picked - first]) if picked >= first else (np.int64(NOTHING), 0.0)
     position, place = _operand(row, 0, columns)

@@ -19,6 +19,9 @@ _WHERE = OPCODE["where"]
 _GUARD = OPCODE["guard"]
 _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
+_BLOCK = OPCODE["block"]
+
+_AHEAD = 8  # rows: 100-200 ns, the time that memory takes to answer
 
 # Which operands of which operation have a partial at all; 0.0 in the table means never.
 _ZERO = [[partial == "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS]
@@ -33,7 +36,7 @@ READS_X[_TAKE] = [True, False, False, False]  # its place in the table
 
 @jit
 def _any(mask, tables, row):
-    """Whether an element of the table of a TAKE row is marked."""
+    """Whether an element of the table of a TAKE or BLOCK row is marked."""
     starts, elements, used = tables
     for at in range(starts[used[row]], starts[used[row] + 1]):
         if elements[at] >= 0 and mask[elements[at]]:
@@ -55,7 +58,7 @@ def mark_needed(opcode, arg0, arg1, tables, needed):
             needed[arg1[row]] = True
         if opcode[row] == _WHERE:
             needed[row - 1] = True
-        if opcode[row] == _TAKE:
+        if opcode[row] == _TAKE or opcode[row] == _BLOCK:
             starts, elements, used = tables
             for at in range(starts[used[row]], starts[used[row] + 1]):
                 if elements[at] >= 0:
@@ -71,7 +74,7 @@ def mark_varying(opcode, arg0, arg1, tables, varying):
         x = arg0[row] >= 0 and varying[arg0[row]]
         y = arg1[row] >= 0 and varying[arg1[row]]
         varying[row] = x or y or (opcode[row] == _WHERE and varying[row - 1])
-        if opcode[row] == _TAKE and not varying[row]:
+        if (opcode[row] == _TAKE or opcode[row] == _BLOCK) and not varying[row]:
             varying[row] = _any(varying, tables, row)
 
 
@@ -84,7 +87,7 @@ def mark_differentiated(opcode, arg0, arg1, tables, has_x, has_y, active):
             continue
         x = arg0[row] >= 0 and active[arg0[row]] and has_x[op]
         y = arg1[row] >= 0 and active[arg1[row]] and has_y[op]
-        active[row] = x or y or (op == _TAKE and _any(active, tables, row))
+        active[row] = x or y or ((op == _TAKE or op == _BLOCK) and _any(active, tables, row))
 
 
 @jit
@@ -146,6 +149,28 @@ def reverse_stream(
                 to_y[count] = target
         count += 1
     return count
+
+
+@jit
+def read_ahead(op, value, a, b, c, to_x, to_y, reads_x, reads_y, met, ahead):
+    """Tell each row of a reverse pass a slot that a row ``_AHEAD`` rows on is the first to read, or -1.
+
+    What the forward pass left behind is often larger than the second level of cache. A slot each: where more are
+    first read at once, earlier rows ask for them. ``met`` (all false on entry) marks the slots read.
+    """
+    next_free = 0
+    for i in range(op.size):
+        ahead[i] = -1
+        for reads, wanted in ((reads_x, to_x[i] != 0 or op[i] == _TAKE), (reads_y, to_y[i] != 0)):
+            if not wanted:
+                continue
+            for j, slot in enumerate((a[i], b[i], c[i], value[i])):
+                if reads[op[i], j] and slot >= 0 and not met[slot]:
+                    met[slot] = True
+                    at = max(i - _AHEAD, next_free)
+                    if at < i:
+                        ahead[at] = slot
+                        next_free = at + 1
 
 
 @jit

@@ -8,7 +8,7 @@ Values and partials by opcode. ``value`` and ``partials`` are for one point. ``v
 from __future__ import annotations
 
 from ._jit import jit, jit_inlined
-from ._simd import copysign, fabs, floor, fma, load, rint, select, sqrt, store
+from ._simd import copysign, fabs, floor, fma, lane_sum, load, rint, select, splat, sqrt, store
 from .sweeps import masked_fma
 from .vmath import arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cbrt, cos, cosh, digamma, erf, erfc, exp, exp2, expit, expm1, floordiv, hypot, lgamma, log, log10, log1p, log2, logaddexp, mod, norm_cdf, norm_pdf, norm_ppf, polygamma, pow, same, sin, sinh, tan, tanh
 
@@ -271,6 +271,8 @@ def partials(op, x, y, v, c):
     elif op == 75:  # product
         return y, x
     elif op == 76:  # variable
+        return 1.0, 0.0
+    elif op == 78:  # part
         return 1.0, 0.0
     return 0.0, 0.0
 
@@ -1443,3 +1445,140 @@ def adjoint_row_special_masked(
                 y = load(b, k * b_step)
                 t = masked_fma(load(bar, 8 * k), polygamma(x + 1.0, y), load(y_from, k * y_step))
                 store(y_to, 8 * k, t)
+
+
+# Operations whose partials are plain arithmetic, and whose adjoints of uniform operands ``adjoint_sum`` adds up.
+SUMMED = (1, 2, 3, 4, 5, 8, 9, 10, 13, 15, 35, 36, 38, 51, 52, 53, 54, 55, 58, 65, 75, 76)
+
+
+@jit_inlined
+def adjoint_sum(op, is_x, a, a_step, b, b_step, v, bar, vectors):
+    """Sum of ``bar`` times the partials by x, or by y, in registers: through memory it takes twice as long."""
+    total = splat(0.0)
+    if op == 1:  # add
+        if is_x:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), 1.0, total)
+        else:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), 1.0, total)
+    elif op == 2:  # sub
+        if is_x:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), 1.0, total)
+        else:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), -1.0, total)
+    elif op == 3:  # mul
+        if is_x:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                total = fma(load(bar, 8 * k), y, total)
+        else:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), x, total)
+    elif op == 4:  # div
+        if is_x:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                total = fma(load(bar, 8 * k), 1.0 / y, total)
+        else:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), -v_ / y, total)
+    elif op == 5:  # neg
+        if is_x:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), -1.0, total)
+    elif op == 8:  # exp
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), v_, total)
+    elif op == 9:  # log
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 1.0 / x, total)
+    elif op == 10:  # sqrt
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), 0.5 / (v_ + 0.0), total)
+    elif op == 13:  # tanh
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), 1.0 - v_ * v_, total)
+    elif op == 15:  # norm_pdf
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), -x * v_, total)
+    elif op == 35:  # square
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 2.0 * x, total)
+    elif op == 36:  # reciprocal
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), -v_ * v_, total)
+    elif op == 38:  # log1p
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 1.0 / (1.0 + x), total)
+    elif op == 51:  # exp2
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), 0.6931471805599453 * v_, total)
+    elif op == 52:  # log2
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 1.4426950408889634 / x, total)
+    elif op == 53:  # log10
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 0.4342944819032518 / x, total)
+    elif op == 54:  # cbrt
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), 1.0 / (3.0 * v_ * v_), total)
+    elif op == 55:  # tan
+        if is_x:
+            for k in range(vectors):
+                v_ = load(v, 8 * k)
+                total = fma(load(bar, 8 * k), 1.0 + v_ * v_, total)
+    elif op == 58:  # arctan
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 1.0 / (1.0 + x * x), total)
+    elif op == 65:  # arctanh
+        if is_x:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), 1.0 / ((1.0 - x) * (1.0 + x)), total)
+    elif op == 75:  # product
+        if is_x:
+            for k in range(vectors):
+                y = load(b, k * b_step)
+                total = fma(load(bar, 8 * k), y, total)
+        else:
+            for k in range(vectors):
+                x = load(a, k * a_step)
+                total = fma(load(bar, 8 * k), x, total)
+    elif op == 76:  # variable
+        if is_x:
+            for k in range(vectors):
+                total = fma(load(bar, 8 * k), 1.0, total)
+    return lane_sum(total)

@@ -60,6 +60,32 @@ def write_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, parti
 
 
 @jit
+def record_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, partial1, values, out, index):
+    """An operation on arrays with passive elements among them; fills ``out`` and the rows ``index``, -1 for those.
+
+    Operands of one element belong to every element of the other. Returns the number of rows written, one per element
+    with an active operand; -1 where an operand is a row from ``start`` on, which is no row any more.
+    """
+    count = 0
+    for k in range(out.size):
+        p, q = (k if x.size > 1 else 0), (k if y.size > 1 else 0)
+        i, j = a[p], b[q]
+        v = value(op, x[p], y[q], 0.0)
+        out[k] = v
+        if i < 0 and j < 0:
+            index[k] = -1
+            continue
+        if i >= start or j >= start:
+            return -1
+        row = start + count
+        opcode[row], arg0[row], arg1[row], values[row] = op, i, j, v
+        partial0[row], partial1[row] = _partial_columns(op, i, x[p], j, y[q], v, 0.0)
+        index[k] = row
+        count += 1
+    return count
+
+
+@jit
 def write_where(condition, a, x, b, y, start, opcode, arg0, arg1, partial0, partial1, values):
     """A COND row and a WHERE row per element; ``condition`` holds the rows of the conditions."""
     for i in range(x.size):
@@ -85,11 +111,23 @@ def write_sum(index, x, start, opcode, arg0, arg1, partial0, partial1, values):
         if at >= 0 or index[i] >= 0:
             row = np.int32(start + count)
             opcode[row], arg0[row], arg1[row], values[row] = _ADD, at, index[i], v
-            partial0[row], partial1[row] = _partial_columns(_ADD, at, total, index[i], x[i], v, 0.0)
+            partial0[row], partial1[row] = (1.0 if at >= 0 else total), (1.0 if index[i] >= 0 else x[i])
             at = row
             count += 1
         total = v
     return count, at, total
+
+
+@jit
+def write_sums(index, x, start, opcode, arg0, arg1, partial0, partial1, values, out, out_index):
+    """``write_sum`` for every row of a matrix; fills ``out`` and ``out_index``, returns the number of rows written."""
+    row = start
+    for i in range(out.size):
+        count, out_index[i], out[i] = write_sum(
+            index[i], x[i], row, opcode, arg0, arg1, partial0, partial1, values
+        )  # fmt: skip
+        row += count
+    return row - start
 
 
 @jit

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ops import OPCODE
 from ._jit import jit
 from ._simd import fma
 from .derivative_rows import _HAS_PARTIAL
 from .sweeps import masked_fma
-
-_TAKE = OPCODE["take"]
-
 
 # Sets of more elements are not kept per row, but collected from the rows below when an output needs them: a sum of n
 # terms would otherwise keep n sets of up to n elements.
@@ -79,7 +75,7 @@ def index_sets(opcode, arg0, arg1, tables, column, needed):
             used += 1
             continue
         op = opcode[row]
-        if op == _TAKE and used_table.size:
+        if used_table.size and used_table[row] >= 0:
             for k in range(first[used_table[row]], first[used_table[row] + 1]):
                 if elements[k] >= 0:
                     pool, used = _united(pool, used, starts, lengths, row, elements[k])
@@ -103,7 +99,7 @@ def mark_needed(opcode, arg0, arg1, tables, needed):
             needed[arg0[row]] = True
         if arg1[row] >= 0 and _HAS_PARTIAL[op, 1]:
             needed[arg1[row]] = True
-        if op == _TAKE and used_table.size:
+        if used_table.size and used_table[row] >= 0:
             for k in range(first[used_table[row]], first[used_table[row] + 1]):
                 if elements[k] >= 0:
                     needed[elements[k]] = True
@@ -146,7 +142,7 @@ def _below(row, stamp, opcode, arg0, arg1, tables, visited, stack, depth):
     """Push the rows that a row is computed from and that have not been met; returns the stack and its depth."""
     first, elements, used_table = tables
     op = opcode[row]
-    in_table = op == _TAKE and used_table.size > 0
+    in_table = used_table.size > 0 and used_table[row] >= 0
     begin, end = (first[used_table[row]], first[used_table[row] + 1]) if in_table else (0, 2)
     if depth + end - begin > stack.size:
         longer = np.empty(2 * (depth + end - begin), stack.dtype)

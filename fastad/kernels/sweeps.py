@@ -24,14 +24,14 @@ def masked_fma(x, y, z):
 
 
 @jit
-def reverse(arg0, arg1, partial0, partial1, adjoint, stop):
-    """Reverse sweep of rows ``stop - 1`` to 0 for one seed; ``adjoint`` has shape (rows + 1,).
+def reverse(arg0, arg1, partial0, partial1, adjoint, start, stop):
+    """Reverse sweep of rows ``stop - 1`` to ``start`` for one seed; ``adjoint`` has shape (rows + 1,).
 
     Most rows feed the row after them, and reading back what was just stored costs a chain of such rows 4.2 ns each:
     the last sum stays in a register, 3.1 ns.
     """
     last, last_sum = np.uint64(0), 0.0
-    for row in range(stop - 1, -1, -1):
+    for row in range(stop - 1, start - 1, -1):
         here = np.uint64(row + 1)
         bar = last_sum if last == here else adjoint[here]
         first, second = np.uint64(arg0[row] + 1), np.uint64(arg1[row] + 1)
@@ -44,9 +44,9 @@ def reverse(arg0, arg1, partial0, partial1, adjoint, stop):
 
 
 @jit
-def reverse_masked(arg0, arg1, partial0, partial1, adjoint, stop):
+def reverse_masked(arg0, arg1, partial0, partial1, adjoint, start, stop):
     """``reverse`` under the zero-factor rule."""
-    for row in range(stop - 1, -1, -1):
+    for row in range(stop - 1, start - 1, -1):
         bar = adjoint[np.uint64(row + 1)]
         first, second = np.uint64(arg0[row] + 1), np.uint64(arg1[row] + 1)
         adjoint[first] = masked_fma(bar, partial0[row], adjoint[first])
@@ -54,10 +54,29 @@ def reverse_masked(arg0, arg1, partial0, partial1, adjoint, stop):
 
 
 @jit
-def reverse_many(arg0, arg1, partial0, partial1, adjoint, stop, masked):
+def gradient(arg0, arg1, partial0, partial1, adjoint, row, out):
+    """Derivatives of one row by the first ``out.size`` rows; ``adjoint`` has room for all rows up to both, and one."""
+    stop = max(row + 1, out.size)
+    for masked in (False, True):
+        adjoint[: stop + 1] = 0.0
+        adjoint[row + 1] = 1.0
+        if masked:
+            reverse_masked(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
+        else:
+            reverse(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
+        nan = False
+        for i in range(out.size):
+            out[i] = adjoint[i + 1]
+            nan = nan or out[i] != out[i]
+        if not nan:
+            break
+
+
+@jit
+def reverse_many(arg0, arg1, partial0, partial1, adjoint, start, stop, masked):
     """Reverse sweep for k seeds side by side; ``adjoint`` has shape (rows + 1, k)."""
     k = adjoint.shape[1]
-    for row in range(stop - 1, -1, -1):
+    for row in range(stop - 1, start - 1, -1):
         bar = adjoint[row + 1]
         for arg, partial in ((arg0[row], partial0[row]), (arg1[row], partial1[row])):
             if arg < 0:
@@ -72,10 +91,10 @@ def reverse_many(arg0, arg1, partial0, partial1, adjoint, stop, masked):
 
 
 @jit
-def forward_many(arg0, arg1, partial0, partial1, is_input, tangent, stop, masked):
+def forward_many(arg0, arg1, partial0, partial1, is_input, tangent, start, stop, masked):
     """Forward sweep of k directions side by side; ``tangent`` has shape (rows + 1, k), inputs filled in."""
     k = tangent.shape[1]
-    for row in range(stop):
+    for row in range(start, stop):
         if is_input[row]:
             continue
         x_dot, y_dot = tangent[arg0[row] + 1], tangent[arg1[row] + 1]

@@ -178,9 +178,9 @@ def _loop() -> Any:
             adjoint[: stop + 1] = 0.0
             adjoint[row + 1] = 1.0
             if masked:
-                reverse_masked(arg0, arg1, partial0, partial1, adjoint, row + 1)
+                reverse_masked(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
             else:
-                reverse(arg0, arg1, partial0, partial1, adjoint, row + 1)
+                reverse(arg0, arg1, partial0, partial1, adjoint, 0, row + 1)
             found = False
             for i in wrt:
                 found |= adjoint[i + 1] != adjoint[i + 1]

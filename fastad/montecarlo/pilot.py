@@ -21,7 +21,7 @@ from .lines import Line, Lines
 from .statistics import Samples
 
 _PATHS = 4096
-_ROWS = 20_000_000  # of all pilot paths together: a second at most
+_ROWS = 20_000_000  # of all pilot paths together, and of all passings of a line: a second at most
 _NEAR, _ENOUGH, _FEWEST = 10_000, 400, 32  # passings to look at; with a jump; to say anything
 SIGNIFICANT = 3.5  # standard errors of the extrapolation
 _SMALL = 1e-3  # of the estimate
@@ -91,8 +91,8 @@ class Pilot:
         self.job = job
         self._no_slope = np.zeros(job.selected.size)
         self._own = job.differentiated[: job.n_results]
-        rows = len(trie.root.recording)
-        count = min(job.source.paths, _PATHS, max(_ROWS // rows, 8 * _FEWEST))
+        self._most = max(_ROWS // len(trie.root.recording), 8 * _FEWEST)
+        count = min(job.source.paths, _PATHS, self._most)
         self.inputs = [np.concatenate([job.vector, job.source.numbers(path)]) for path in range(count)]
         self._variants: dict[Variant, _Variant] = {}
         for path, vector in enumerate(self.inputs):
@@ -127,7 +127,7 @@ class Pilot:
         passings = passings[:, np.isfinite(passings[0])]
         if kinks:  # paths that tie for good, of which a maximum of nothing and 0 is one, are at no kink
             passings = passings[:, passings[0] != 0.0]
-        count = min(_NEAR, passings.shape[1] // 8)
+        count = min(_NEAR, self._most, passings.shape[1] // 8)
         nearest = np.argsort(np.abs(passings[0]), kind="stable")[:count]
         for off, *at in passings[:, nearest].T.tolist():
             number, position, which = (int(i) for i in at)

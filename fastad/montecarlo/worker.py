@@ -65,7 +65,7 @@ def _stripped(recording: Recording) -> Recording:
     """Copy without the user's classes, which a worker may not know."""
     columns = {name: getattr(recording, name) for name in FIELDS}
     inputs, outputs = (Packing(Spec("leaf"), [(p.size,)]) for p in (recording.inputs, recording.outputs))
-    return Recording(columns, inputs, outputs, recording.sites)
+    return Recording(columns, inputs, outputs, recording.sites, recording.blocks)
 
 
 def run_block(digest: str, data: bytes, number: int) -> Tally | None:

@@ -1,4 +1,7 @@
-"""Arrays of actives and of duals in compiled code, read only: elements, slices, length, iteration."""
+"""Arrays of actives and of duals in compiled code: in and out, elements, slices, length, iteration.
+
+The parts of an array (values and rows, or values and tangents) are arrays of numba, so views are those of NumPy.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.core.imputils import RefType, impl_ret_borrowed, iternext_impl
+from numba.core.typeconv import Conversion
 from numba.core.typing.templates import signature
 from numba.extending import (
     NativeValue,
     box,
     intrinsic,
     lower_builtin,
+    lower_cast,
     make_attribute_wrapper,
     models,
     overload,
@@ -34,17 +39,17 @@ Layout = Literal["C", "A"]
 
 
 class ArrayIterator(types.SimpleIteratorType):
-    """Walks over the elements of a one-dimensional array."""
+    """Walks over the elements of an array of one axis, or over the rows of one with more."""
 
     def __init__(self, array: ArrayType) -> None:
         self.array = array
-        super().__init__(f"iterator({array.name})", array.element)
+        super().__init__(f"iterator({array.name})", array.item)
 
 
 class ArrayType(types.IterableType):
     """What the two kinds of arrays share."""
 
-    def __init__(self, name: str, ndim: int, layout: Layout, element: types.Type) -> None:
+    def __init__(self, name: str, ndim: int, layout: Layout, element: Any) -> None:
         self.ndim = ndim
         self.layout = layout
         self.element = element
@@ -52,10 +57,31 @@ class ArrayType(types.IterableType):
 
     @property
     def iterator_type(self) -> ArrayIterator:
-        """Type of an iterator over the elements."""
-        if self.ndim != 1:
-            raise TypingError("in a jitted function only active arrays of one axis can be iterated; index with z[i, j]")
+        """Type of an iterator over the elements or rows."""
         return ArrayIterator(self)
+
+    @property
+    def item(self) -> types.Type:
+        """Type of ``array[0]``."""
+        return self.element if self.ndim == 1 else self.like(self.ndim - 1, self.layout)
+
+    @property
+    def parts(self) -> tuple[types.Array, types.Array]:
+        """Types of the arrays that it is made of."""
+        raise NotImplementedError
+
+    def like(self, ndim: int, layout: Layout) -> ArrayType:
+        """Return the type of an array with another shape."""
+        raise NotImplementedError
+
+    def can_convert_to(self, typingctx: Any, other: types.Type) -> Any:
+        """A contiguous array is also one that may have strides."""
+        return Conversion.safe if other == self.like(self.ndim, "A") else None
+
+    def unify(self, typingctx: Any, other: types.Type) -> Any:
+        """A variable that is contiguous here and a view there may have strides."""
+        general = self.like(self.ndim, "A")
+        return general if isinstance(other, ArrayType) and other.like(other.ndim, "A") == general else None
 
 
 class DualArrayType(ArrayType):
@@ -63,6 +89,10 @@ class DualArrayType(ArrayType):
 
     def __init__(self, dual: DualType, ndim: int, layout: Layout) -> None:
         super().__init__(f"fastad.DualArray({dual}, {ndim}, {layout})", ndim, layout, dual)
+
+    def like(self, ndim: int, layout: Layout) -> DualArrayType:
+        """Return the type of an array with another shape."""
+        return DualArrayType(self.element, ndim, layout)
 
     @property
     def parts(self) -> tuple[types.Array, types.Array]:
@@ -77,6 +107,10 @@ class ActiveArrayType(ArrayType):
 
     def __init__(self, ndim: int, layout: Layout) -> None:
         super().__init__(f"fastad.ActiveArray.{STAMP}({ndim}, {layout})", ndim, layout, ACTIVE)
+
+    def like(self, ndim: int, layout: Layout) -> ActiveArrayType:
+        """Return the type of an array with another shape."""
+        return ActiveArrayType(ndim, layout)
 
     @property
     def parts(self) -> tuple[types.Array, types.Array]:
@@ -96,6 +130,12 @@ class _DualArrayModel(models.StructModel):
     def __init__(self, manager: Any, numba_type: DualArrayType) -> None:
         values, tangents = numba_type.parts
         super().__init__(manager, numba_type, [("values", values), ("tangents", tangents)])
+
+
+@lower_cast(ActiveArrayType, ActiveArrayType)
+@lower_cast(DualArrayType, DualArrayType)
+def _same_struct(context: Any, builder: ir.IRBuilder, source: Any, target: Any, value: ir.Value) -> ir.Value:
+    return value  # only the type says whether it is contiguous
 
 
 for _name in ("values", "rows", "tape"):
@@ -150,11 +190,28 @@ def _unbox_array(numba_type: ActiveArrayType, source: ir.Value, c: Any) -> Nativ
 
 @box(ActiveArrayType)
 def _box_array(numba_type: ActiveArrayType, value: ir.Value, c: Any) -> ir.Value:
+    """An ActiveArray, or a plain array where no element can depend on anything."""
     struct = fields_of(c.context, c.builder, numba_type, value)
-    parts = [c.box(t, part) for t, part in zip(numba_type.parts, (struct.values, struct.rows), strict=True)]
-    result = c.pyapi.call_method(owner(c, struct.tape), "_active_array", parts)
-    for part in parts:
-        c.pyapi.decref(part)
+    values, rows = (c.box(t, part) for t, part in zip(numba_type.parts, (struct.values, struct.rows), strict=True))
+    result = cgutils.alloca_once_value(c.builder, values)
+    on_tape = c.builder.icmp_unsigned("!=", struct.tape, ir.Constant(struct.tape.type, 0))
+    with c.builder.if_then(on_tape):
+        made = c.pyapi.call_method(owner(c, struct.tape), "_active_array", (values, rows))
+        c.builder.store(made, result)
+        c.pyapi.decref(values)
+    c.pyapi.decref(rows)
+    return c.builder.load(result)
+
+
+@box(DualArrayType)
+def _box_dual_array(numba_type: DualArrayType, value: ir.Value, c: Any) -> ir.Value:
+    struct = fields_of(c.context, c.builder, numba_type, value)
+    parts = [c.box(t, part) for t, part in zip(numba_type.parts, (struct.values, struct.tangents), strict=True)]
+    parts.append(c.pyapi.long_from_ssize_t(c.context.get_constant(types.intp, numba_type.element.level)))
+    made = c.pyapi.unserialize(c.pyapi.serialize_object(DualArray))
+    result = c.pyapi.call_function_objargs(made, parts)
+    for used in (made, *parts):
+        c.pyapi.decref(used)
     return result
 
 
@@ -162,7 +219,7 @@ def _box_array(numba_type: ActiveArrayType, value: ir.Value, c: Any) -> ir.Value
 
 
 @intrinsic
-def _element(typingctx: Any, value: Any, row: Any, tape: Any) -> Any:
+def element(typingctx: Any, value: Any, row: Any, tape: Any) -> Any:
     """One element as an active, passive where its row is -1."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
@@ -172,7 +229,7 @@ def _element(typingctx: Any, value: Any, row: Any, tape: Any) -> Any:
 
 
 @intrinsic
-def _array(typingctx: Any, values: Any, rows: Any, tape: Any) -> Any:
+def array_of(typingctx: Any, values: Any, rows: Any, tape: Any) -> Any:
     """An array of actives of its parts."""
     result = ActiveArrayType(values.ndim, values.layout if values.layout == rows.layout == "C" else "A")
 
@@ -184,7 +241,7 @@ def _array(typingctx: Any, values: Any, rows: Any, tape: Any) -> Any:
 
 
 @intrinsic
-def _dual_element(typingctx: Any, array: Any, value: Any, tangents: Any) -> Any:
+def dual_element(typingctx: Any, array: Any, value: Any, tangents: Any) -> Any:
     """One element of an array of duals: its value, and its tangents side by side."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
@@ -201,35 +258,43 @@ def _dual_element(typingctx: Any, array: Any, value: Any, tangents: Any) -> Any:
 
 
 @intrinsic
-def _dual_array(typingctx: Any, array: Any, values: Any, tangents: Any) -> Any:
-    """An array of duals of its parts."""
-    result = DualArrayType(
-        array.element, values.ndim, values.layout if values.layout == tangents.layout == "C" else "A"
-    )
+def dual_array_of(typingctx: Any, like: Any, values: Any, tangents: Any) -> Any:
+    """An array of its parts, of duals like one or like those of an array."""
+    dual = like if isinstance(like, DualType) else like.element
+    result = DualArrayType(dual, values.ndim, values.layout if values.layout == tangents.layout == "C" else "A")
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         value = make(context, builder, result, values=args[1], tangents=args[2])
         return impl_ret_borrowed(context, builder, result, value)
 
-    return signature(result, array, *result.parts), codegen
+    return signature(result, like, *result.parts), codegen
 
 
 @overload(operator.getitem)
 def _get_item(array: Any, key: Any) -> Any:
     if not isinstance(array, ArrayType):
         return None
+    return _GETTERS[type(array), is_element(array, key)]
+
+
+def is_element(array: ArrayType, key: types.Type) -> bool:
+    """Whether a key picks one element; raise TypingError for what is no key here."""
     keys = members(key) if isinstance(key, types.BaseTuple) else (key,)
     if not all(isinstance(k, types.Integer | types.SliceType) for k in keys):
-        raise TypingError("in a jitted function an active array is indexed by integers and slices")
-    is_element = len(keys) == array.ndim and all(isinstance(k, types.Integer) for k in keys)
-    return _GETTERS[type(array), is_element]
+        raise TypingError(
+            "in a jitted function an active array is indexed by integers and slices; loop over the elements of a mask "
+            "or a list of positions, and choose between numbers with fad.where"
+        )
+    if len(keys) > array.ndim:
+        raise TypingError(f"{len(keys)} indices for an array of {array.ndim} axes")
+    return len(keys) == array.ndim and all(isinstance(k, types.Integer) for k in keys)
 
 
-def _check(key: Any, shape: Any) -> None:
+def check_bounds(key: Any, shape: Any) -> None:
     """Raise IndexError for an index beyond the array: numba reads past the end, and what stands there becomes a row."""
 
 
-@overload(_check)
+@overload(check_bounds)
 def _check_of(key: Any, shape: Any) -> Any:
     if isinstance(key, types.Integer):
 
@@ -240,8 +305,8 @@ def _check_of(key: Any, shape: Any) -> Any:
     elif isinstance(key, types.BaseTuple) and len(key) > 0:
 
         def check(key: Any, shape: Any) -> None:
-            _check(key[0], shape)
-            _check(key[1:], shape[1:])
+            check_bounds(key[0], shape)
+            check_bounds(key[1:], shape[1:])
 
     else:  # a slice, which NumPy's rules keep inside; the end of a tuple
 
@@ -252,23 +317,23 @@ def _check_of(key: Any, shape: Any) -> Any:
 
 
 def _active_item(array: Any, key: Any) -> Any:
-    _check(key, array._values.shape)
-    return _element(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
+    check_bounds(key, array._values.shape)
+    return element(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
 
 
 def _active_part(array: Any, key: Any) -> Any:
-    _check(key, array._values.shape)
-    return _array(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
+    check_bounds(key, array._values.shape)
+    return array_of(array._values[key], array._rows[key], array._tape)  # type: ignore[call-arg]
 
 
 def _dual_item(array: Any, key: Any) -> Any:
-    _check(key, array._values.shape)
-    return _dual_element(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
+    check_bounds(key, array._values.shape)
+    return dual_element(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
 
 
 def _dual_part(array: Any, key: Any) -> Any:
-    _check(key, array._values.shape)
-    return _dual_array(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
+    check_bounds(key, array._values.shape)
+    return dual_array_of(array, array._values[key], array._tangents[key])  # type: ignore[call-arg]
 
 
 _GETTERS = {
@@ -277,12 +342,6 @@ _GETTERS = {
     (DualArrayType, True): _dual_item,
     (DualArrayType, False): _dual_part,
 }
-
-
-@overload(operator.setitem)
-def _set_item(array: Any, key: Any, value: Any) -> None:
-    if isinstance(array, ArrayType):
-        raise TypingError("in a jitted function active arrays are read only; collect results in a list or a tuple")
 
 
 @overload(len)
@@ -342,7 +401,7 @@ def _iterator(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Va
 
 
 @lower_builtin("iternext", ArrayIterator)
-@iternext_impl(RefType.UNTRACKED)
+@iternext_impl(RefType.NEW)
 def _next(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, result: Any) -> None:
     iterator = fields_of(context, builder, sig.args[0], args[0])
     array_type = sig.args[0].array
@@ -353,6 +412,6 @@ def _next(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, result: Any)
     valid = builder.icmp_signed("<", at, count)
     result.set_valid(valid)
     with builder.if_then(valid):
-        item = signature(array_type.element, array_type, types.intp)
+        item = signature(array_type.item, array_type, types.intp)
         result.yield_(context.compile_internal(builder, lambda array, i: array[i], item, (iterator.array, at)))
         builder.store(builder.add(at, at.type(1)), iterator.position)

@@ -41,7 +41,7 @@ _MATH_NAMES = {
     "atanh": "arctanh",
     "fabs": "abs",
 }
-_IN_PLACE = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__"}
+IN_PLACE = {"__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__"}
 
 Typing = Callable[[tuple[types.Type, ...]], Any]
 
@@ -159,7 +159,7 @@ def _foreign_names(op: Op) -> list[Any]:
     names += [getattr(math, name) for name in in_math]
     if op.dunder:
         names.append(getattr(operator, op.dunder))
-        if op.dunder in _IN_PLACE:
+        if op.dunder in IN_PLACE:
             names.append(getattr(operator, f"__i{op.dunder.strip('_')}__"))
     return names
 

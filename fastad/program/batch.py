@@ -24,6 +24,7 @@ from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
 from ..record.lines import debugging
+from . import point_by_point
 from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
@@ -127,20 +128,17 @@ class Scratch:
 
     def __init__(self) -> None:
         self._arrays = [aligned((0, GROUP)), aligned((0, GROUP)), aligned((0, 8))]
-        self._sums = np.empty(0)
         self._work = aligned((3, GROUP))
         self._work[:] = 0.0
         self._seed = np.empty(GROUP)
 
     def arguments(self, plan: Plan) -> tuple[NDArray[np.float64], ...]:
         """Arrays for the kernel, grown where this plan needs more."""
-        needed = [plan.n_slots, plan.n_adjoint_slots, plan.active_uniform_rows.size]
+        needed = [plan.n_slots, plan.n_adjoint_slots, plan.active_uniform_rows.size + 1]
         for i, (size, width) in enumerate(zip(needed, (GROUP, GROUP, 8))):
             if size > len(self._arrays[i]):
                 self._arrays[i] = aligned((size, width))
-        if self._sums.size <= needed[2]:
-            self._sums = np.empty(needed[2] + 1)
-        return (*(array[:size] for array, size in zip(self._arrays, needed)), self._sums, self._work, self._seed)
+        return (*(array[:size] for array, size in zip(self._arrays, needed)), self._work, self._seed)
 
 
 class _Bound:
@@ -154,6 +152,7 @@ class _Bound:
         scalars = np.concatenate([point.values[plan.uniform_rows], plan.constants])
         table = aligned((scalars.size, 8))
         table[:] = scalars[:, None]
+        self._tables = _with_numbers(plan.tables, scalars)
         rows = plan.active_uniform_rows
         second = renumber(point.arg1[rows], plan.active_uniform_slot)
         self._uniform = (table, plan.u_arg0, second, point.partial0[rows], point.partial1[rows])
@@ -180,7 +179,7 @@ class _Bound:
         def run(first: int, stop: int, masked: bool | None) -> None:
             kernels.run_groups(
                 self._forward, plan.reverse, plan.outputs, self._uniform, self._gathered.arguments(), self._drawn,
-                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, plan.tables,
+                scratch.arguments(plan), (first, stop, self._n, self.all_failed), scenarios, results, self._tables,
                 plan.special, masked,
             )  # fmt: skip
 
@@ -190,9 +189,29 @@ class _Bound:
         return output
 
 
-def _without_guards(forward: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    keep = forward[0] != _GUARD
-    return tuple(column[keep] for column in forward)
+def _with_numbers(tables: tuple[NDArray[Any], ...], scalars: Vector) -> tuple[NDArray[Any], ...]:
+    """Tables with the numbers that do not vary in this call: those that do are read from their slots."""
+    starts, _, references, *more = tables
+    values = scalars[np.where(references < 0, ~references, 0)]
+    return (starts, values, references, *more)
+
+
+def _without_guards(forward: NDArray[np.int32]) -> NDArray[np.int32]:
+    return forward[forward[:, kernels.OP] != _GUARD]
+
+
+class _BoundByPoint:
+    """A variant with BLOCK rows, bound to a call: scenario after scenario."""
+
+    def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
+        self._asked = variant.recording, call, per_lane
+        self._n = call.n
+
+    def run(self, first: int, stop: int, scenarios: NDArray[np.int64], scratch: Scratch) -> Output:
+        """Replay groups of consecutive scenarios, or of those listed."""
+        last = min(stop * GROUP, scenarios.size or self._n)
+        chosen = scenarios[first * GROUP : last] if scenarios.size else np.arange(first * GROUP, last)
+        return Output(*point_by_point.run(*self._asked, chosen, GROUP))
 
 
 class Runner:
@@ -201,15 +220,16 @@ class Runner:
     def __init__(self, trie: Trie, call: Call) -> None:
         self._trie = trie
         self._call = call
-        self._bound: dict[Variant, _Bound] = {}
+        self._bound: dict[Variant, _Bound | _BoundByPoint] = {}
         self._lock = threading.Lock()
         self._debugging = debugging()
         self.root = self._bind(trie.root, call.per_lane)
 
-    def _bind(self, variant: Variant, per_lane: bool) -> _Bound:
+    def _bind(self, variant: Variant, per_lane: bool) -> _Bound | _BoundByPoint:
         with self._lock:
             if variant not in self._bound:
-                self._bound[variant] = _Bound(variant, self._call, per_lane)
+                bound = _BoundByPoint if variant.recording.blocks else _Bound
+                self._bound[variant] = bound(variant, self._call, per_lane)
             return self._bound[variant]
 
     def run(self, first: int, stop: int, scratch: Scratch) -> Output:

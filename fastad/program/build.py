@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from .plan import Plan, draft
 from .recording import Recording
-from .slots import share_adjoints, share_values
+from .slots import read_ahead, share_adjoints, share_values
 
-PASSES = (share_values, share_adjoints)
+PASSES = (share_values, share_adjoints, read_ahead)
 
 
 def build(

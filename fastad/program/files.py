@@ -14,7 +14,7 @@ import sys
 import zipfile
 import zlib
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 from ..errors import ProgramFormatError
 from ..ops import OPCODE, OPS
 from ..packing import Packing
+from ..record.blocks import Rule
 from ..structure import Spec
+from .block_files import blocks_from_json, blocks_to_json, check
 from .recording import Recording, Site
 from .variants import Branch, Trie, Variant
 
@@ -46,7 +48,7 @@ _COLUMNS: dict[str, np.dtype[Any]] = {
 }
 _ARITY = np.array([op.arity for op in OPS])
 _INPUT, _COND, _WHERE, _GUARD = (OPCODE[name] for name in ("input", "cond", "where", "guard"))
-_LOCATE, _TAKE = OPCODE["locate"], OPCODE["take"]
+_LOCATE, _TAKE, _BLOCK = OPCODE["locate"], OPCODE["take"], OPCODE["block"]
 _KINDS = ("tuple", "list", "dict", "namedtuple", "dataclass")
 # What reading a damaged zip of damaged arrays of damaged JSON can raise.
 _DAMAGE = (
@@ -58,8 +60,8 @@ _DAMAGE = (
 # -------------------- writing --------------------
 
 
-def to_bytes(tries: list[Trie], ops: int = len(OPS)) -> bytes:
-    """Return the file of a program's recordings."""
+def to_bytes(tries: list[Trie], ops: int = len(OPS), rules: list[Rule] | None = None) -> bytes:
+    """Return the file of a program's recordings; rules that have no name in a file are appended to ``rules``."""
     arrays: dict[str, NDArray[Any]] = {}
     header: dict[str, Any] = {"format": FORMAT, "version": VERSION, "ops": ops, "tries": []}
     for t, trie in enumerate(tries):
@@ -73,7 +75,9 @@ def to_bytes(tries: list[Trie], ops: int = len(OPS)) -> bytes:
             parent = -1 if variant.parent is None else numbers[id(variant.parent)]
             sites = [[s.file, s.line, s.builtin, s.outcome] for s in recording.sites]
             branch = None if variant.branch is None else list(variant.branch)
-            entries.append({"parent": parent, "branch": branch, "scenarios": variant.scenarios, "sites": sites})
+            blocks = blocks_to_json(recording.blocks, rules)
+            entry = {"parent": parent, "branch": branch, "scenarios": variant.scenarios, "sites": sites}
+            entries.append({**entry, "blocks": blocks})
         root = trie.root.recording
         packings = {"inputs": packing_to_json(root.inputs), "outputs": packing_to_json(root.outputs)}
         header["tries"].append({**packings, "variants": entries})
@@ -118,7 +122,11 @@ def _spec_to_json(spec: Spec) -> Any:
 
 
 def from_bytes(
-    data: bytes, f: Callable[..., Any] | None, to_args: Callable[[Any], Any], max_variants: int
+    data: bytes,
+    f: Callable[..., Any] | None,
+    to_args: Callable[[Any], Any],
+    max_variants: int,
+    rules: Sequence[Rule] = (),
 ) -> list[Trie]:
     """Return the recordings in a file.
 
@@ -131,22 +139,17 @@ def from_bytes(
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
             header = json.loads(bytes(arrays["header"]))
-            _check(header["format"] == FORMAT, "it is not a saved Program")
-            _check(header["version"] == VERSION, f"its version is {header['version']}, this fastad reads {VERSION}")
-            _check(header["ops"] <= len(OPS), "it was saved by a newer fastad, with operations that this one lacks")
-            _check(np.array_equal(arrays["digest"], _digest(arrays)), "its contents do not match its digest")
-            return [_trie(arrays, t, entry, f, to_args, max_variants) for t, entry in enumerate(header["tries"])]
+            check(header["format"] == FORMAT, "it is not a saved Program")
+            check(header["version"] == VERSION, f"its version is {header['version']}, this fastad reads {VERSION}")
+            check(header["ops"] <= len(OPS), "it was saved by a newer fastad, with operations that this one lacks")
+            check(np.array_equal(arrays["digest"], _digest(arrays)), "its contents do not match its digest")
+            return [_trie(arrays, t, entry, f, to_args, max_variants, rules) for t, entry in enumerate(header["tries"])]
     except ProgramFormatError:
         raise
     except _DAMAGE as error:
         raise ProgramFormatError(
             f"not a readable Program file ({type(error).__name__}): fad.load reads what program.save wrote"
         ) from error
-
-
-def _check(condition: Any, message: str) -> None:
-    if not condition:
-        raise ProgramFormatError(f"not a readable Program file: {message}")
 
 
 def _trie(
@@ -156,6 +159,7 @@ def _trie(
     f: Callable[..., Any] | None,
     to_args: Callable[[Any], Any],
     max_variants: int,
+    rules: Sequence[Rule],
 ) -> Trie:
     inputs, outputs = (packing_from_json(entry[name]) for name in ("inputs", "outputs"))
     variants: list[Variant] = []
@@ -165,81 +169,82 @@ def _trie(
             Site(str(path), int(line), str(builtin), bool(outcome)) for path, line, builtin, outcome in item["sites"]
         ]
         _check_tables(columns)
-        recording = Recording(columns, inputs, outputs, sites)
+        blocks = blocks_from_json(item.get("blocks", []), columns, rules)
+        recording = Recording(columns, inputs, outputs, sites, blocks)
         _check_recording(recording)
         scenarios = int(item["scenarios"])
-        _check(scenarios >= 0, "a negative count")
+        check(scenarios >= 0, "a negative count")
         if i == 0:
-            _check(item["parent"] == -1 and item["branch"] is None, "its first recording is not a root")
-            variants.append(Variant(recording, scenarios=scenarios))
+            check(item["parent"] == -1 and item["branch"] is None, "its first recording is not a root")
+            variants.append(Variant(recording, counted=scenarios))
             continue
         number, (guard, frozen) = int(item["parent"]), item["branch"]
-        _check(0 <= number < i, "a recording without a parent")
+        check(0 <= number < i, "a recording without a parent")
         parent, branch = variants[number], Branch(int(guard), int(frozen))
-        _check(0 <= branch.guard < parent.recording.guard_rows.size, "a branch at no guard")
-        _check(branch not in parent.children, "two recordings for one branch")
+        check(0 <= branch.guard < parent.recording.guard_rows.size, "a branch at no guard")
+        check(branch not in parent.children, "two recordings for one branch")
         variants.append(Variant(recording, parent, branch, scenarios))
         parent.children[branch] = variants[-1]
-    _check(variants, "it holds no recording")
+    check(variants, "it holds no recording")
     return Trie(f, inputs, to_args, max_variants, variants[0], len(variants))
 
 
 def _column(file: Mapping[str, NDArray[Any]], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
     array = file[name]
-    _check(array.ndim == 1 and array.dtype == dtype, f"{name} is {array.dtype} of {array.ndim} axes")
+    check(array.ndim == 1 and array.dtype == dtype, f"{name} is {array.dtype} of {array.ndim} axes")
     return np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))
 
 
 def _check_recording(r: Recording) -> None:
     """Raise unless every opcode, index and shape is one that the recorder could have written."""
     n = r.opcode.size
-    _check(
+    check(
         all(getattr(r, name).size == n for name in ("arg0", "arg1", "partial0", "partial1", "value")),
         "columns of different lengths",
     )
-    _check(r.n_inputs <= n and r.outputs.size == r.output_rows.size == r.output_constants.size, "sizes that do not fit")
-    _check((r.opcode < len(OPS)).all(), "an unknown operation")
+    check(r.n_inputs <= n and r.outputs.size == r.output_rows.size == r.output_constants.size, "sizes that do not fit")
+    check((r.opcode < len(OPS)).all(), "an unknown operation")
     rows = np.arange(n)
     for arg in (r.arg0, r.arg1):
-        _check(((arg >= -1) & (arg < rows)).all(), "an operand that is not an earlier row")
+        check(((arg >= -1) & (arg < rows)).all(), "an operand that is not an earlier row")
     is_input = r.opcode == _INPUT
-    _check((is_input == (rows < r.n_inputs)).all(), "inputs out of place")
-    _check((r.arg0[is_input] == -1).all(), "an input with an operand")
-    _check((r.arg1[_ARITY[r.opcode] == 1] == -1).all(), "a second operand of a unary operation")
+    check((is_input == (rows < r.n_inputs)).all(), "inputs out of place")
+    check((r.arg0[is_input] == -1).all(), "an input with an operand")
+    check((r.arg1[_ARITY[r.opcode] == 1] == -1).all(), "a second operand of a unary operation")
     choices = np.flatnonzero(r.opcode == _WHERE)
-    _check((choices > 0).all() and (r.opcode[choices - 1] == _COND).all(), "a choice without a condition")
-    _check((r.arg0[(r.opcode == _COND) | (r.opcode == _GUARD)] >= 0).all(), "a condition of nothing")
+    check((choices > 0).all() and (r.opcode[choices - 1] == _COND).all(), "a choice without a condition")
+    check((r.arg0[(r.opcode == _COND) | (r.opcode == _GUARD)] >= 0).all(), "a condition of nothing")
     outcomes = r.value[r.guard_rows]
-    _check(((outcomes == 0.0) | (outcomes == 1.0)).all() and (r.partial1[r.guard_rows] == outcomes).all(), "an outcome")
-    _check(len(r.sites) == r.guard_rows.size, "guards without a line")
-    _check(((r.output_rows >= -1) & (r.output_rows < n)).all(), "an output that is not a row")
+    check(((outcomes == 0.0) | (outcomes == 1.0)).all() and (r.partial1[r.guard_rows] == outcomes).all(), "an outcome")
+    check(len(r.sites) == r.guard_rows.size, "guards without a line")
+    check(((r.output_rows >= -1) & (r.output_rows < n)).all(), "an output that is not a row")
 
 
 def _check_tables(c: dict[str, NDArray[Any]]) -> None:
     """Raise unless every lookup stays within its table, and every table within the rows before."""
     starts, rows, values = c["table_starts"], c["table_rows"], c["table_values"]
     users, used, opcode = c["table_users"], c["table_used"], c["opcode"]
-    _check(starts.size > 0 and starts[0] == 0 and starts[-1] == rows.size == values.size, "tables that do not fit")
+    check(starts.size > 0 and starts[0] == 0 and starts[-1] == rows.size == values.size, "tables that do not fit")
     sizes = np.diff(starts)
-    _check((sizes >= 1).all(), "an empty table")
-    lookups = np.flatnonzero((opcode == _LOCATE) | (opcode == _TAKE))
-    _check(np.array_equal(users, lookups) and used.size == users.size, "a lookup without a table")
-    _check(((used >= 0) & (used < sizes.size)).all(), "a lookup in no table")
-    _check((rows >= -1).all(), "a table element that is not a row")
+    check((sizes >= 1).all(), "an empty table")
+    lookups = np.flatnonzero((opcode == _LOCATE) | (opcode == _TAKE) | (opcode == _BLOCK))
+    check(np.array_equal(users, lookups) and used.size == users.size, "a lookup without a table")
+    check(((used >= 0) & (used < sizes.size)).all(), "a lookup in no table")
+    check((rows >= -1).all(), "a table element that is not a row")
     for row, table in zip(users.tolist(), used.tolist()):
         elements = slice(starts[table], starts[table + 1])
-        _check((rows[elements] < row).all(), "a table element that is not an earlier row")
+        check((rows[elements] < row).all(), "a table element that is not an earlier row")
         if opcode[row] == _LOCATE:
             knots = values[elements]
-            _check(knots.size >= 2 and (rows[elements] < 0).all() and (np.diff(knots) > 0.0).all(), "a grid")
+            check(knots.size >= 2 and (rows[elements] < 0).all() and (np.diff(knots) > 0.0).all(), "a grid")
 
 
 def packing_from_json(entry: Any) -> Packing:
     """Return the layout that `packing_to_json` wrote; raise ProgramFormatError for anything else."""
     spec = _spec_from_json(entry["spec"])
     shapes = [tuple(int(n) for n in shape) for shape in entry["shapes"]]
-    _check(len(shapes) == spec.n_leaves and all(n >= 0 for shape in shapes for n in shape), "shapes that do not fit")
-    _check(sum(math.prod(shape) for shape in shapes) < 2**31, "shapes that are too large")
+    check(len(shapes) == spec.n_leaves and all(n >= 0 for shape in shapes for n in shape), "shapes that do not fit")
+    check(sum(math.prod(shape) for shape in shapes) < 2**31, "shapes that are too large")
     return Packing(spec, shapes)
 
 
@@ -247,12 +252,12 @@ def _spec_from_json(entry: Any) -> Spec:
     if entry == "leaf":
         return Spec("leaf")
     if "static" in entry:
-        _check(isinstance(entry["static"], str | int | float | bool | None), "a static argument")
+        check(isinstance(entry["static"], str | int | float | bool | None), "a static argument")
         return Spec("static", static=entry["static"])
     kind, names = entry["kind"], tuple(entry["names"])
-    _check(kind in _KINDS and all(isinstance(name, str | int | float | bool | None) for name in names), "a structure")
+    check(kind in _KINDS and all(isinstance(name, str | int | float | bool | None) for name in names), "a structure")
     children = tuple(_spec_from_json(child) for child in entry["children"])
-    _check(len(children) == len(names), "a structure")
+    check(len(children) == len(names), "a structure")
     return Spec(kind, _class(kind, str(entry["class"]), names), names, children)
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import passes
-from ..kernels.batch import IS_SPECIAL
+from ..kernels.batch import IS_SPECIAL, OP, TARGETS_VARY, VALUES_VARY
 from ..ops import OPCODE
 from .recording import Recording
 
-_INPUT, _COND, _WHERE, _GUARD = (OPCODE[name] for name in ("input", "cond", "where", "guard"))
+_INPUT, _COND, _WHERE, _GUARD, _LOCATE = (OPCODE[name] for name in ("input", "cond", "where", "guard", "locate"))
 Index = NDArray[np.int32]
 
 
@@ -28,8 +28,8 @@ Index = NDArray[np.int32]
 class Plan:
     """Arrays for ``kernels.batch.run_groups``; the encodings are described there."""
 
-    forward: tuple[NDArray[np.uint8], Index, Index, Index, Index]
-    reverse: tuple[NDArray[Any], ...]
+    forward: Index
+    reverse: tuple[NDArray[np.int64], Index, NDArray[np.int64], Index]
     outputs: tuple[Index, Index, Index]
     input_slots: Index
     uniform_rows: Index
@@ -39,7 +39,7 @@ class Plan:
     active_uniform_slot: Index
     n_slots: int
     n_adjoint_slots: int
-    tables: tuple[Index, NDArray[np.float64], Index, Index]
+    tables: tuple[Index, NDArray[np.float64], Index, Index, NDArray[np.float64], NDArray[np.uint8]]
     special: bool | None
 
 
@@ -91,7 +91,7 @@ def draft(
     guards = is_guard[rows]
     out[guards] = np.searchsorted(r.guard_rows, rows[guards])
     second[guards] = r.value[rows[guards]].astype(np.int32)
-    forward = (r.opcode[rows], out, a[rows], second, c[rows])
+    forward = beside(r.opcode[rows], out, a[rows], second, c[rows])
 
     nothing = np.empty(0, np.int32)
     streams = [_Stream(nothing, nothing, nothing, np.empty(0, np.uint8), nothing)]  # for a result without numbers
@@ -108,18 +108,22 @@ def draft(
     stream_rows = np.concatenate([stream.rows for stream in streams])
     reverse = (
         np.cumsum([stream.rows.size for stream in streams]),
-        r.opcode[stream_rows],
-        slot[stream_rows],
-        a[stream_rows],
-        b[stream_rows],
-        c[stream_rows],
-        adjoint_slot[stream_rows],
-        np.concatenate([stream.to_x for stream in streams]),
-        np.concatenate([stream.to_y for stream in streams]),
-        np.concatenate([stream.first for stream in streams]),
+        beside(
+            r.opcode[stream_rows],
+            slot[stream_rows],
+            a[stream_rows],
+            b[stream_rows],
+            c[stream_rows],
+            adjoint_slot[stream_rows],
+            np.concatenate([stream.to_x for stream in streams]),
+            np.concatenate([stream.to_y for stream in streams]),
+            np.concatenate([stream.first for stream in streams]),
+            np.full(stream_rows.size, -1),
+        ),
         np.cumsum([stream.zeroed.size for stream in streams]),
         np.concatenate([stream.zeroed for stream in streams]),
     )
+    targets_of_elements = _element_targets(r, active, varying, adjoint_slot, active_uniform_slot)
     uniform_values = _output_references(r, varying, slot, uniform_slot, n_uniform + constants.size)
     active_uniform = np.flatnonzero(active_uniform_slot >= 0).astype(np.int32)
     return Plan(
@@ -142,10 +146,20 @@ def draft(
             r.table_starts,
             r.table_values,
             elements,
-            _element_targets(r, active, varying, adjoint_slot, active_uniform_slot),
+            targets_of_elements,
+            _spacing(r),
+            _any_per_table(r, elements >= 0) * VALUES_VARY | _any_per_table(r, targets_of_elements > 0) * TARGETS_VARY,
         ),
-        special=True if IS_SPECIAL[forward[0]].any() else None,
+        special=True if IS_SPECIAL[forward[:, OP]].any() else None,
     )
+
+
+def beside(*columns: NDArray[Any]) -> Index:
+    """Columns as the kernel reads them, the entries of a row side by side."""
+    rows = np.empty((columns[0].size, len(columns)), np.int32)
+    for j, column in enumerate(columns):
+        rows[:, j] = column
+    return rows
 
 
 def _number(mask: NDArray[np.bool_]) -> tuple[Index, int]:
@@ -223,6 +237,34 @@ def _element_targets(
         return rows
     targets = np.where(varying[rows], adjoint[rows] + 1, ~uniform[rows])
     return np.where((r.table_rows >= 0) & active[rows], targets, 0).astype(np.int32)
+
+
+def _any_per_table(r: Recording, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """1 for each table where the mask holds for an element, 0 for the others."""
+    before = np.concatenate([[0], np.cumsum(mask)])
+    return (before[r.table_starts[1:]] > before[r.table_starts[:-1]]).astype(np.uint8)
+
+
+def _spacing(r: Recording) -> NDArray[np.float64]:
+    """First knot and step of tables that are evenly spaced grids to the last bit, (0, 0) for the others."""
+    found = np.zeros((r.table_starts.size - 1, 2))
+    for table in np.unique(r.table_used[r.opcode[r.table_users] == _LOCATE]):
+        knots = r.table_values[r.table_starts[table] : r.table_starts[table + 1]]
+        found[table] = spacing_of(knots)
+    return found
+
+
+def spacing_of(knots: NDArray[np.float64]) -> tuple[float, float]:
+    """First knot and step of a grid whose knots are ``first + i * step`` to the last bit; (0, 0) of another."""
+    first, cells = float(knots[0]), knots.size - 1
+    span = float(knots[-1]) - first
+    for step in (float(knots[1]) - first, span / cells):
+        # Steps near the rounding of the knots, or of extreme size: a division could miss by more than one cell.
+        if not (step > max(1e-300, 1e-9 * np.abs(knots).max()) and span < np.inf):
+            continue
+        if np.array_equal(first + np.arange(cells) * step, knots[:-1]):  # the last knot bounds no cell
+            return first, step
+    return 0.0, 0.0
 
 
 def _output_references(r: Recording, varying: NDArray[np.bool_], slot: Index, uniform_slot: Index, first: int) -> Index:

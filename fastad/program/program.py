@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..record.blocks import Rule
 from ..record.lines import debugging
 from ..sparse import Coloring, Direct, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes, real_array
@@ -140,7 +141,7 @@ class Program:
         Raises
         ------
         TypeError
-            A static argument is not a number, string, bool or None.
+            A static argument is not a number, string, bool or None; or a rule of one's own was recorded.
         """
         Path(path).write_bytes(to_bytes(list(self._tries.values())))
 
@@ -150,7 +151,9 @@ class Program:
             f = self._f
         except (pickle.PicklingError, AttributeError, TypeError):
             f = None  # a lambda or a local function: the copy replays, but cannot record again
-        return _restore, (to_bytes(list(self._tries.values())), f, self._max_variants, self._on_divergence)
+        rules: list[Rule] = []
+        data = to_bytes(list(self._tries.values()), rules=rules)
+        return _restore, (data, f, self._max_variants, self._on_divergence, rules)
 
     # -------------------- arguments --------------------
 
@@ -174,7 +177,9 @@ class Program:
             self._tries[key] = Trie.record(self._f, packing, _as_they_are, self._max_variants, vector)
             self._like = self._like or packing
         trie = self._tries[key]
-        if self._quick is None or self._quick.trie is not trie:
+        if trie.root.recording.blocks:
+            self._quick = None
+        elif self._quick is None or self._quick.trie is not trie:
             self._quick = Quick(trie, packing, self._like or packing)
         return trie
 
@@ -230,8 +235,8 @@ class Program:
         NestingError
             Active arguments, and no function: the program was loaded.
         """
-        quick = None if debugging() else self._quick  # which looks at no row
-        if quick is not None and (value := quick.value(args)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (value := quick.value(args)) is not None:
             return value
         if any(map(is_active, flatten(args, is_result)[0])):
             return self._nested(args)
@@ -264,8 +269,8 @@ class Program:
         ShapeError
             The result is not one number, or ``out`` does not have the shape of the gradient.
         """
-        quick = None if debugging() else self._quick
-        if quick is not None and (answer := quick.value_and_grad(args, argnums, out)) is not None:
+        quick = self._quick
+        if quick is not None and not debugging() and (answer := quick.value_and_grad(args, argnums, out)) is not None:
             return answer
         value, jacobian = self._value_and_jacobian(args, argnums)
         if not isinstance(value, float):
@@ -278,6 +283,8 @@ class Program:
 
     def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
         """Jacobian at these arguments: the result's structure with the argument's at each leaf.
+
+        Forward sweeps where there are fewer argument than result elements, else reverse ones.
 
         With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
         the cheapest way to the elements are found once per recording.
@@ -294,10 +301,8 @@ class Program:
         inputs, elements = self._argument(recording, argnums)
         if self._quick is not None:
             self._quick.learn(recording, argnums, inputs, elements)
-        seeds = np.eye(recording.output_rows.size)
-        adjoints = watch.adjoints(recording, point, seeds)[elements].T
         value = recording.outputs.unpack(recording.output_values(point.values))
-        return value, nest(recording.outputs, inputs, adjoints)
+        return value, nest(recording.outputs, inputs, second.jacobian(recording, point, elements))
 
     def vjp(self, args: Sequence[Any], seeds: Any) -> tuple[Any, tuple[Any, ...]]:
         """Value, and adjoints of all arguments for seeds of the result's structure."""
@@ -310,7 +315,7 @@ class Program:
         """Value, and its derivative in the direction of tangents of the arguments' structure."""
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
-        y_dot = watch.tangents(recording, point, direction)
+        y_dot = watch.tangents(recording, point, direction[:, None])[:, 0]
         outputs = recording.outputs
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
@@ -327,16 +332,20 @@ class Program:
         point = gradient.evaluate(self._bind(args)[1])
         if sparse:
             return second.compressed(gradient, point, elements, self._compression(gradient, elements, True))
-        return nest(inputs, inputs, second.hessian(gradient, point, elements))
+        return nest(inputs, inputs, second.forward(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Value, and the product of the Hessian by all arguments with v, of their structure; one forward sweep."""
         recording, at = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(v), is_input)
-        gradient = self._gradient(recording, recording.inputs, np.arange(recording.n_inputs))
-        point = gradient.evaluate(self._bind(tuple(args))[1])
-        product = gradient.tangents(point, direction[:, None])[:, 0]
+        product = self._hessian_map(recording, tuple(args))(direction)
         return recording.outputs.unpack(recording.output_values(at.values)), recording.inputs.unpack(product)
+
+    def _hessian_map(self, recording: Recording, args: tuple[Any, ...]) -> Callable[[Vector], Vector]:
+        """Product of the Hessian by all arguments, at a point that this recording decides, with a vector."""
+        gradient = self._gradient(recording, recording.inputs, np.arange(recording.n_inputs))
+        point = gradient.evaluate(self._bind(args)[1])
+        return lambda v: watch.tangents(gradient, point, v[:, None])[:, 0]
 
     def _gradient(self, recording: Recording, inputs: Packing, elements: NDArray[np.int64]) -> Recording:
         """Return the recording of the gradient by these elements, made when first asked for."""
@@ -451,9 +460,11 @@ def _written(gradient: Any, out: Any) -> Any:
     return out
 
 
-def _restore(data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str) -> Program:
+def _restore(
+    data: bytes, f: Callable[..., Any] | None, max_variants: int, on_divergence: str, rules: Sequence[Rule] = ()
+) -> Program:
     program = Program(f, max_variants)
-    for trie in from_bytes(data, f, _as_they_are, max_variants):
+    for trie in from_bytes(data, f, _as_they_are, max_variants, rules):
         inputs = trie.root.recording.inputs
         program._tries[inputs.spec.key(), tuple(inputs.shapes)] = trie
         program._like = program._like or inputs

@@ -7,7 +7,7 @@ that decides otherwise) gives None here, and `Program` goes the general way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +30,22 @@ class _Frames:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._free: list[tuple[int, Any]] = []
+        self._point = kernels.entry()
+        self._free: list[int] = []
+        self._alive: list[Any] = []
 
-    def evaluate(self, vector: Vector, outputs: Vector, first: int, gradient: Vector) -> tuple[float, int]:
+    def evaluate(self, vector: Vector, first: int, out: Vector) -> tuple[float, int]:
         """Call ``kernels.point`` with a frame that no other thread uses."""
         try:
             frame = self._free.pop()
         except IndexError:
             frame = self._new()
         try:
-            return kernels.point(frame[0], vector, outputs, first, gradient)
+            return self._point(frame, vector, first, out)
         finally:
             self._free.append(frame)
 
-    def _new(self) -> tuple[int, Any]:
+    def _new(self) -> int:
         r = self._recording
         n = len(r)
         arrays = {
@@ -67,7 +69,27 @@ class _Frames:
         }
         columns = [np.ascontiguousarray(arrays[name], dtype) for name, dtype in kernels.COLUMNS]
         table = np.array([(column.ctypes.data, column.size) for column in columns], np.int64)
-        return table.ctypes.data, (table, columns)
+        self._alive.append((table, columns))
+        return int(table.ctypes.data)
+
+
+class _Gradient(NamedTuple):
+    """Where derivatives stand: from which input on, how many, and in which order if in another."""
+
+    first: int
+    size: int
+    shape: tuple[int, ...]
+    unpack: Callable[[Vector], Any]
+    order: NDArray[np.int64] | None
+
+
+def _key(argnums: Any) -> Any:
+    """Argument numbers as a key, None for those that the general way has to judge: 0.0 has the hash of 0."""
+    if isinstance(argnums, int):
+        return int(argnums)
+    if isinstance(argnums, tuple | list) and all(isinstance(number, int) for number in argnums):
+        return tuple(argnums)
+    return None
 
 
 class Quick:
@@ -77,17 +99,23 @@ class Quick:
         self.trie = trie
         self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
+        self._count_one = trie.root.count_one
         self._frames = _Frames(recording)
         self._outputs = recording.outputs
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
-        self._gradients: dict[int, tuple[int, int, tuple[int, ...], Callable[[Vector], Any]]] = {}
+        self._gradients: dict[Any, _Gradient] = {}
 
     def learn(self, recording: Recording, argnums: Any, inputs: Packing, elements: NDArray[np.int64]) -> None:
-        """Note where the derivatives by an argument of this recording stand."""
-        consecutive = elements.size > 0 and int(elements[-1]) - int(elements[0]) == elements.size - 1
-        if recording is self.trie.root.recording and isinstance(argnums, int) and consecutive and self._is_scalar:
-            shape = inputs.shapes[0] if inputs.spec.kind == "leaf" else ()
-            self._gradients[argnums] = (int(elements[0]), elements.size, shape, _unpacker(inputs))
+        """Note where the derivatives by some arguments of this recording stand."""
+        key = _key(argnums)
+        if recording is not self.trie.root.recording or key is None or not self._is_scalar or not elements.size:
+            return
+        first, stop = int(elements.min()), int(elements.max()) + 1
+        in_order = np.array_equal(elements, np.arange(first, stop))
+        shape = inputs.shapes[0] if inputs.spec.kind == "leaf" else ()
+        self._gradients[key] = _Gradient(
+            first, stop - first, shape, _unpacker(inputs), None if in_order else elements - first
+        )
 
     def value(self, args: tuple[Any, ...]) -> Any:
         """Value at these arguments, or None."""
@@ -95,18 +123,18 @@ class Quick:
         if vector is None:
             return None
         outputs = _NOTHING if self._is_scalar else np.empty(self._outputs.size)
-        value, failed = self._frames.evaluate(vector, outputs, 0, _NOTHING)
+        value, failed = self._frames.evaluate(vector, -1, outputs)
         if failed >= 0:
             return None
-        self.trie.count(self.trie.root, 1)
+        self._count_one()
         return value if self._is_scalar else self._outputs.unpack(outputs)
 
     def value_and_grad(self, args: tuple[Any, ...], argnums: Any, out: Any) -> tuple[float, Any] | None:
         """Value and gradient at these arguments, written to ``out`` if it is given; or None."""
-        learned = self._gradients.get(argnums) if isinstance(argnums, int) else None  # 0.0 has the hash of 0
+        learned = self._gradients.get(argnums if type(argnums) is int else _key(argnums))
         if learned is None:
             return None
-        first, size, shape, unpack = learned
+        first, size, shape, unpack, order = learned
         vector = self._bind(args)
         if vector is None:
             return None
@@ -116,11 +144,13 @@ class Quick:
             gradient = out if len(shape) == 1 else out.ravel()
         else:
             return None
-        value, failed = self._frames.evaluate(vector, _NOTHING, first, gradient)
+        value, failed = self._frames.evaluate(vector, first, gradient)
         if failed >= 0:
             return None
-        self.trie.count(self.trie.root, 1)
-        return value, out if out is not None else unpack(gradient)
+        self._count_one()
+        if out is not None:
+            return value, out
+        return value, unpack(gradient if order is None else gradient[order])
 
 
 def _unpacker(packing: Packing) -> Callable[[Vector], Any]:

@@ -19,6 +19,7 @@ from ..notation import Rows
 from ..ops import OPCODE
 from ..packing import Packing, Vector
 from ..record import sweep
+from ..record.blocks import Block, blocks_at
 from ..record.context import Outputs, activate, call, refuse_nesting
 from ..record.header import NativeSite
 from ..record.lines import Place, debugging, position
@@ -74,7 +75,14 @@ class Point(NamedTuple):
 class Recording:
     """Columns of one recording. Inputs are rows 0 to n_inputs - 1, in the order of the packing."""
 
-    def __init__(self, columns: dict[str, NDArray[Any]], inputs: Packing, outputs: Packing, sites: list[Site]) -> None:
+    def __init__(
+        self,
+        columns: dict[str, NDArray[Any]],
+        inputs: Packing,
+        outputs: Packing,
+        sites: list[Site],
+        blocks: Sequence[Block] = (),
+    ) -> None:
         self.inputs = inputs
         self.outputs = outputs
         self.n_inputs = inputs.size
@@ -93,6 +101,7 @@ class Recording:
         self.output_constants = columns["output_constants"]
         self.guard_rows = np.flatnonzero(self.opcode == _GUARD).astype(np.int32)
         self.sites = sites
+        self.blocks = tuple(blocks)
         self.places: list[Place | None] = [None] * self.opcode.size
         for row, site in zip(self.guard_rows, sites):
             self.places[row] = Place(site.file, site.line)
@@ -111,9 +120,7 @@ class Recording:
         columns = {name: getattr(tape, name).copy() for name in COLUMNS} | tape._tables.columns()
         columns["output_rows"] = outputs.rows
         columns["output_constants"] = np.where(outputs.rows < 0, outputs.values, 0.0)
-        places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
-        sites = [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
-        recording = cls(columns, inputs, outputs.packing, sites)
+        recording = cls(columns, inputs, outputs.packing, sites_of(tape), tape._blocks)
         if debugging():
             recording.places = tape._places()
         return recording
@@ -132,39 +139,61 @@ class Recording:
 
     def evaluate(self, vector: Vector, rows: NDArray[np.int32] | None = None) -> Point:
         """Values and partials at one point, of all rows or those listed; and the first failing guard or -1."""
+        point = self._blank(vector)
+        return point._replace(failed=self._replay(point, self._all_rows if rows is None else rows))
+
+    def _blank(self, vector: Vector) -> Point:
+        """A point at which only the inputs have values."""
         values = np.empty(self.opcode.size)
         values[: self.n_inputs] = vector
-        partial0, partial1 = np.zeros_like(values), np.zeros_like(values)
-        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
-        chosen = self._all_rows if rows is None else rows
-        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
         picked = self.arg1.copy() if self.table_users.size else self.arg1
-        failed = kernels.replay_point(*columns, chosen, tables, values, partial0, partial1, picked)
-        return Point(values, picked, partial0, partial1, failed)
+        return Point(values, picked, np.zeros_like(values), np.zeros_like(values), -1)
+
+    def _replay(self, point: Point, rows: NDArray[np.int32]) -> int:
+        """Fill in ascending rows of a point, by kernel between the blocks; returns the first failing guard or -1."""
+        at, failed = 0, -1
+        for block in self.blocks:
+            start, stop = np.searchsorted(rows, (block.row, block.stop))
+            before = self._replay_rows(point, rows[at:start])
+            failed = before if failed < 0 else failed
+            at = stop
+            try:
+                if start < stop:
+                    block.evaluate(point.values)
+            except Exception:
+                if failed < 0:
+                    raise
+                return failed  # this point belongs to another branch, where it may not be asked at all
+        last = self._replay_rows(point, rows[at:])
+        return last if failed < 0 else failed
+
+    def _replay_rows(self, point: Point, rows: NDArray[np.int32]) -> int:
+        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
+        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
+        return kernels.replay_point(*columns, rows, tables, point.values, point.partial0, point.partial1, point.arg1)
 
     def rows(self, point: Point, names: Sequence[str] = ()) -> Rows:
         """Rows at a point, for a view or an error."""
         partials = (point.partial0, point.partial1, point.values)
         passive = (self.partial0, self.partial1)
         columns = (self.opcode, self.arg0, point.arg1, *passive, *partials)
-        return Rows(*columns, names or self.inputs.names(), self.places)
+        return Rows(*columns, names or self.inputs.names(), self.places, self.blocks)
 
     def evaluate_forced(self, vector: Vector, row: int, force: Callable[[Recording, int, Vector], float]) -> Point:
         """Evaluate one point where a row has another value, given the recording, the row and the values up to it."""
-        values = np.empty(self.opcode.size)
-        values[: self.n_inputs] = vector
-        partial0, partial1, picked = np.zeros_like(values), np.zeros_like(values), self.arg1.copy()
-        columns = (self.opcode, self.arg0, self.arg1, self.partial0, self.partial1)
-        tables = (self.table_starts, self.table_rows, self.table_values, self.table_of_row)
-        kernels.replay_point(*columns, self._all_rows[: row + 1], tables, values, partial0, partial1, picked)
-        values[row] = force(self, row, values)
-        after = self._all_rows[row + 1 :]
-        failed = kernels.replay_point(*columns, after, tables, values, partial0, partial1, picked)
-        return Point(values, picked, partial0, partial1, failed)
+        point = self._blank(vector)
+        self._replay(point, self._all_rows[: row + 1])
+        point.values[row] = force(self, row, point.values)
+        return point._replace(failed=self._replay(point, self._all_rows[row + 1 :]))
+
+    def sweep_columns(self, point: Point) -> sweep.Columns:
+        """What sweeps read at a point."""
+        columns = (self.arg0, point.arg1, point.partial0, point.partial1)
+        return sweep.Columns(*columns, blocks_at(self.blocks, point.values))
 
     def slopes(self, point: Point, rows: NDArray[np.int32], seeds: Vector, inputs: NDArray[np.int64]) -> Vector:
         """Derivatives of a combination of rows by the inputs listed."""
-        return sweep.adjoints((self.arg0, point.arg1, point.partial0, point.partial1), rows, seeds, inputs)
+        return sweep.adjoints(self.sweep_columns(point), rows, seeds, inputs)
 
     def output_values(self, values: Vector) -> Vector:
         """Outputs among the values of all rows."""
@@ -188,16 +217,16 @@ class Recording:
     def adjoints(self, point: Point, seeds: Vector) -> Vector:
         """Adjoints of all inputs, shape (inputs, k), for seeds of the outputs, shape (outputs, k)."""
         active = np.flatnonzero(self.output_rows >= 0)
-        columns = (self.arg0, point.arg1, point.partial0, point.partial1)
-        return sweep.adjoints(columns, self.output_rows[active], seeds[active], np.arange(self.n_inputs))
+        return sweep.adjoints(
+            self.sweep_columns(point), self.output_rows[active], seeds[active], np.arange(self.n_inputs)
+        )
 
     def tangents(self, point: Point, directions: Vector) -> Vector:
         """Tangents of the outputs, shape (outputs, k), for directions of all inputs, shape (inputs, k)."""
         active = self.output_rows >= 0
-        columns = (self.arg0, point.arg1, point.partial0, point.partial1)
         y_dot = np.zeros((self.output_rows.size, directions.shape[1]))
         inputs = np.arange(self.n_inputs)
-        y_dot[active] = sweep.tangents(columns, self.output_rows[active], inputs, directions)
+        y_dot[active] = sweep.tangents(self.sweep_columns(point), self.output_rows[active], inputs, directions)
         return y_dot
 
     def recorded_outputs(self, wrt: NDArray[np.int64], outputs: NDArray[np.int64] | None) -> tuple[Vector, Vector]:
@@ -224,6 +253,12 @@ def _listed(scenarios: NDArray[np.int64]) -> str:
     shown = ", ".join(str(s) for s in scenarios[:8])
     more = f" and at least {scenarios.size - 8} more" if scenarios.size > 8 else ""
     return f"scenario{'s' if scenarios.size > 1 else ''} {shown}{more}"
+
+
+def sites_of(tape: Tape) -> list[Site]:
+    """Where the guards of a tape were decided."""
+    places = (site if isinstance(site, NativeSite) else _place(*site) for site in tape._guard_sites)
+    return [Site(*place, bool(outcome)) for place, outcome in zip(places, tape.value[tape._guard_rows])]
 
 
 @lru_cache(maxsize=4096)  # a payoff with a branch per step asks for the same place again and again

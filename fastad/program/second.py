@@ -1,6 +1,6 @@
-"""Second and sparse derivatives of recordings.
+"""Derivatives of recordings by many inputs: Jacobians, second and sparse ones.
 
-The second ones are those of a recording whose outputs are the gradient of another one's output.
+The second ones are Jacobians of a recording whose outputs are the gradient of another one's output.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 from ..packing import Packing, Vector
 from ..record.linear import Linearization, Numbers
-from ..record.storage import Storage
+from ..record.tape import Tape
 from ..sparse import Coloring, Dependences, Direct, cheapest
-from .recording import COLUMNS, Point, Recording
+from . import watch
+from .recording import COLUMNS, Point, Recording, sites_of
 
-_DIRECTIONS = 64  # of one forward sweep
+_WIDTH = 64  # directions or seeds of one sweep
 
 
 def gradient_recording(r: Recording, inputs: Packing, elements: NDArray[np.int64]) -> Recording:
@@ -49,29 +50,45 @@ def gradients_recording(
         Of the new outputs: a gradient by the elements for each of the outputs.
     """
     tables = r.tables()
-    storage = Storage.holding({name: getattr(r, name) for name in COLUMNS}, tables)
-    linear = Linearization(storage, elements.astype(np.int32), r.output_rows[outputs], per_scenario=True)
+    tape = Tape.holding({name: getattr(r, name) for name in COLUMNS}, tables, r.blocks)
+    tape._freezing_guards = True  # what rules of blocks decide is decided anew in every replay
+    linear = Linearization(tape, elements.astype(np.int32), r.output_rows[outputs], per_scenario=True)
     gradients = linear.adjoints(Numbers.passive(np.eye(outputs.size)))
-    columns = {name: storage._view(name).copy() for name in COLUMNS} | tables
+    columns = {name: tape._view(name).copy() for name in COLUMNS} | tape._tables.columns()
     columns["output_rows"] = gradients.rows.T.ravel()
     columns["output_constants"] = np.where(columns["output_rows"] < 0, gradients.values.T.ravel(), 0.0)
-    return Recording(columns, r.inputs, layout, r.sites)
+    return Recording(columns, r.inputs, layout, [*r.sites, *sites_of(tape)], tape.blocks)
 
 
-def hessian(gradient: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
-    """Derivatives of a gradient by the elements, shape (elements, elements)."""
-    found = np.empty((elements.size, elements.size))
-    for first in range(0, elements.size, _DIRECTIONS):
-        width = min(_DIRECTIONS, elements.size - first)
-        found[:, first : first + width] = _tangents(gradient, point, elements, np.eye(elements.size, width, -first))
+def jacobian(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
+    """Derivatives of the outputs by the elements, shape (outputs, elements), by the cheaper sweeps."""
+    if r.output_rows.size > elements.size:
+        return forward(r, point, elements)
+    found = np.empty((r.output_rows.size, elements.size))
+    for first, width in _widths(r.output_rows.size):
+        seeds = np.eye(r.output_rows.size, width, -first)
+        found[first : first + width] = watch.adjoints(r, point, seeds)[elements].T
     return found
+
+
+def forward(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
+    """Derivatives of the outputs by the elements, shape (outputs, elements), by forward sweeps."""
+    found = np.empty((r.output_rows.size, elements.size))
+    for first, width in _widths(elements.size):
+        found[:, first : first + width] = _tangents(r, point, elements, np.eye(elements.size, width, -first))
+    return found
+
+
+def _widths(count: int) -> list[tuple[int, int]]:
+    """First and number of the directions of each sweep."""
+    return [(first, min(_WIDTH, count - first)) for first in range(0, count, _WIDTH)]
 
 
 def _tangents(r: Recording, point: Point, elements: NDArray[np.int64], directions: Vector) -> Vector:
     """Tangents of the outputs for directions of some of the inputs."""
     everywhere = np.zeros((r.n_inputs, directions.shape[1]))
     everywhere[elements] = directions
-    return r.tangents(point, everywhere)
+    return watch.tangents(r, point, everywhere)
 
 
 def compression(r: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring | Direct:

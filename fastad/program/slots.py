@@ -7,13 +7,15 @@ level of cache: of 15 slots per time step of the down-and-out call, 6 remain. No
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..kernels import passes
+from ..kernels.batch import BAR, TO_X, TO_Y
 from ..ops import OPCODE
-from .plan import Index, Plan
+from .plan import Index, Plan, beside
 
 _GUARD = OPCODE["guard"]
 _NUMBERED = [_GUARD, OPCODE["locate"], OPCODE["take"]]
@@ -21,15 +23,16 @@ _NUMBERED = [_GUARD, OPCODE["locate"], OPCODE["take"]]
 
 def share_values(plan: Plan) -> Plan:
     """Give value slots out anew by liveness over the forward pass; what reverse passes read keeps its own."""
-    starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = plan.reverse
+    starts, rows, zero_starts, zeroed = plan.reverse
+    op, value, a, b, c, bar, to_x, to_y, first, ahead = rows.T
     kept = np.zeros(plan.n_slots, np.bool_)
     passes.mark_read(op, value, a, b, c, to_x, to_y, passes.READS_X, passes.READS_Y, kept)
-    table_starts, table_values, elements, targets = plan.tables
+    elements = plan.tables[2]
     references, seeds, gradient = plan.outputs
     for slots in (references, elements):
         kept[slots[slots >= 0]] = True
     shared = np.full(plan.n_slots, -1, np.int32)
-    n_slots = passes.share_values(*plan.forward, plan.input_slots, kept, shared)
+    n_slots = passes.share_values(*plan.forward.T, plan.input_slots, kept, shared)
 
     def moved(references: Index, chosen: Any = True) -> Index:
         """References with their slots replaced; those to uniform values, and those not chosen, unchanged."""
@@ -38,17 +41,22 @@ def share_values(plan: Plan) -> Plan:
         out[chosen] = shared[references[chosen]]
         return out
 
-    code, out, x, y, z = plan.forward
+    code, out, x, y, z = plan.forward.T
     # The output of a guard is its number; second operands may be outcomes and tables.
     return dataclasses.replace(
         plan,
-        forward=(code, moved(out, code != _GUARD), moved(x), moved(y, ~np.isin(code, _NUMBERED)), moved(z)),
+        forward=beside(code, moved(out, code != _GUARD), moved(x), moved(y, ~np.isin(code, _NUMBERED)), moved(z)),
         reverse=(
-            starts, op, moved(value), moved(a), moved(b, ~np.isin(op, _NUMBERED)), moved(c),
-            bar, to_x, to_y, first, zero_starts, zeroed,
+            starts,
+            beside(
+                op, moved(value), moved(a), moved(b, ~np.isin(op, _NUMBERED)), moved(c),
+                bar, to_x, to_y, first, moved(ahead),
+            ),
+            zero_starts,
+            zeroed,
         ),
         outputs=(moved(references), seeds, gradient),
-        tables=(table_starts, table_values, moved(elements), targets),
+        tables=(*plan.tables[:2], moved(elements), *plan.tables[3:]),
         input_slots=moved(plan.input_slots),
         n_slots=n_slots,
     )  # fmt: skip
@@ -56,9 +64,10 @@ def share_values(plan: Plan) -> Plan:
 
 def share_adjoints(plan: Plan) -> Plan:
     """Give the adjoint slots of each reverse pass out anew: from the first contribution to the row's own turn."""
-    starts, op, value, a, b, c, bar, to_x, to_y, first, zero_starts, zeroed = plan.reverse
+    starts, matrix, zero_starts, zeroed = plan.reverse
+    bar, to_x, to_y = matrix[:, [BAR, TO_X, TO_Y]].T
     references, seeds, gradient = plan.outputs
-    table_starts, table_values, table_slots, elements = plan.tables
+    elements = plan.tables[3]
     in_tables = np.unique(elements[elements > 0]) - 1  # the same slots in every pass, as the tables name them
     in_place = np.full(plan.n_adjoint_slots, -1, np.int32)
     in_place[in_tables] = np.arange(in_tables.size)
@@ -80,13 +89,27 @@ def share_adjoints(plan: Plan) -> Plan:
     if not columns:
         return plan
     shared_bar, x, y, seeds, gradients, zeroed = (np.concatenate(parts) for parts in zip(*columns))
+    moved_rows = matrix.copy()
+    moved_rows[:, [BAR, TO_X, TO_Y]] = np.stack([shared_bar, x, y], axis=1)
     return dataclasses.replace(
         plan,
-        reverse=(starts, op, value, a, b, c, shared_bar, x, y, first, zero_starts, zeroed),
+        reverse=(starts, moved_rows, zero_starts, zeroed),
         outputs=(references, seeds, gradients.reshape(gradient.shape)),
-        tables=(table_starts, table_values, table_slots, _moved(elements, in_place)),
+        tables=(*plan.tables[:3], _moved(elements, in_place), *plan.tables[4:]),
         n_adjoint_slots=n_slots,
     )
+
+
+def read_ahead(plan: Plan) -> Plan:
+    """Let reverse rows ask for what rows a few on will read."""
+    starts, rows, zero_starts, zeroed = plan.reverse
+    asking = rows.copy()
+    for start, stop in pairwise(starts):
+        part = asking[start:stop]
+        op, value, a, b, c, _, to_x, to_y, _, ahead = part.T
+        met = np.zeros(plan.n_slots, np.bool_)
+        passes.read_ahead(op, value, a, b, c, to_x, to_y, passes.READS_X, passes.READS_Y, met, ahead)
+    return dataclasses.replace(plan, reverse=(starts, asking, zero_starts, zeroed))
 
 
 def _moved(targets: Index, shared: Index) -> Index:

@@ -32,13 +32,13 @@ def adjoints(recording: Recording, point: Point, seeds: Vector) -> Vector:
     return result
 
 
-def tangents(recording: Recording, point: Point, direction: Vector) -> Vector:
-    """Tangents of the outputs for one direction of all inputs."""
-    result = recording.tangents(point, direction[:, None])[:, 0]
+def tangents(recording: Recording, point: Point, directions: Vector) -> Vector:
+    """Tangents of the outputs, shape (outputs, k), for directions of all inputs, shape (inputs, k)."""
+    result = recording.tangents(point, directions)
     if debugging() and not np.isfinite(result).all():
-        columns = (recording.arg0, point.arg1, point.partial0, point.partial1)
+        at = int(np.argwhere(~np.isfinite(result))[0, 1])
         every, inputs = np.arange(len(recording), dtype=np.int32), np.arange(recording.n_inputs)
-        tangent = sweep.tangents(columns, every, inputs, direction[:, None])[:, 0]
+        tangent = sweep.tangents(recording.sweep_columns(point), every, inputs, directions[:, at : at + 1])[:, 0]
         _raise(origin_of_tangent(recording.rows(point), tangent))
     return result
 
@@ -62,7 +62,7 @@ def _raise(found: NonFinite | None) -> None:
 def _all_adjoints(recording: Recording, point: Point, seeds: Vector) -> Vector:
     """Adjoints of all rows, for one seed per output."""
     active = np.flatnonzero(recording.output_rows >= 0)
-    columns = (recording.arg0, point.arg1, point.partial0, point.partial1)
+    columns = recording.sweep_columns(point)
     return sweep.adjoints(columns, recording.output_rows[active], seeds[active], np.arange(len(recording)))
 
 

@@ -19,7 +19,7 @@ from ..kernels.rows import scalar_value
 from ..ops import OPCODE, OPS, Op
 from ..structure import refuse_foreign
 from .condition import Condition
-from .dispatch import array_function, array_ufunc, no_array
+from .dispatch import array_function, array_ufunc, beyond_reals, no_array
 from .operators import Operators
 from .storage import Storage
 
@@ -76,6 +76,20 @@ class Active(Operators):
         condition = Condition(self.tape, _SAME, self._row, -1, self._value, True)
         self.tape._append_guard(condition._rows(), True, sys._getframe(1))
 
+    @property
+    def real(self) -> Active:
+        """The number itself, as of a float."""
+        return self
+
+    @property
+    def imag(self) -> float:
+        """Zero."""
+        return 0.0
+
+    def conjugate(self) -> Active:
+        """Return the number itself."""
+        return self
+
     def _rows(self) -> int:
         return self.index
 
@@ -131,7 +145,7 @@ class Active(Operators):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return array_function(func, args, kwargs, self)
 
 
 def passive_float(value: Any) -> Any:
@@ -172,7 +186,7 @@ def {name}(self, other):
     else:
         y = other if type(other) is float else passive_float(other)
         if y is NotImplemented:
-            return NotImplemented
+            return beyond_reals("{name}", self, other)
         if row >= tape._limit or i >= row:
             row = tape._check(i, -1.0)
         x = self._value
@@ -191,7 +205,7 @@ def {name}(self, other):
     j = self._row
     x = other if type(other) is float else passive_float(other)
     if x is NotImplemented:
-        return NotImplemented
+        return beyond_reals("{name}", self, other)
     if row >= tape._limit or j >= row:
         row = tape._check(j, -1.0)
     y = self._value
@@ -239,6 +253,7 @@ _NAMESPACE = {
     "__name__": __name__,  # by which lines.py knows fastad's own frames
     "Active": Active,
     "Condition": Condition,
+    "beyond_reals": beyond_reals,
     "new": object.__new__,
     "passive_float": passive_float,
     "two_tapes": two_tapes,

@@ -9,7 +9,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -21,12 +21,12 @@ from ..ops import OPCODE, OPS
 from ..structure import real_array, refuse_foreign
 from .active import Active, is_whole, two_tapes, whole_power
 from .condition import Condition, ConditionArray
-from .dispatch import array_function, array_ufunc, no_array
+from .dispatch import array_function, array_ufunc, beyond_reals, is_complex, no_array
 from .operators import Operators
 from .storage import Storage
 
 _SAME = OPCODE["same"]
-_ADD = OPCODE["add"]
+_IS_CONDITION = [op.kind == "condition" for op in OPS]
 Axis = int | tuple[int, ...] | None
 
 
@@ -90,13 +90,13 @@ class ActiveArray(Operators):
         """Transposed view."""
         return ActiveArray(self._value.T, self._index.T, self.tape)
 
-    def reshape(self, *shape: Any) -> ActiveArray:
+    def reshape(self, *shape: Any, **order: Any) -> ActiveArray:
         """View with another shape where NumPy gives one, else a copy."""
-        return ActiveArray(self._value.reshape(*shape), self._index.reshape(*shape), self.tape)
+        return ActiveArray(self._value.reshape(*shape, **order), self._index.reshape(*shape, **order), self.tape)
 
-    def ravel(self) -> ActiveArray:
+    def ravel(self, order: Any = "C") -> ActiveArray:
         """View with one axis where NumPy gives one, else a copy."""
-        return self.reshape(-1)
+        return ActiveArray(self._value.ravel(order), self._index.ravel(order), self.tape)
 
     def copy(self) -> ActiveArray:
         """Array with elements of its own; the rows are the same."""
@@ -111,6 +111,14 @@ class ActiveArray(Operators):
 
     def _plain(self) -> NDArray[np.float64]:
         return self._value.copy()
+
+    def _write(self, item: Any) -> ActiveArray:
+        """Take a result of this very shape, as ``out=`` of NumPy's functions."""
+        shape = np.shape(getattr(item, "_value", item))
+        if shape != self.shape:
+            raise ShapeError(f"out= of shape {self.shape} for a result of shape {shape}")
+        self[...] = item
+        return self
 
     def __len__(self) -> int:
         return len(self._value)
@@ -140,23 +148,28 @@ class ActiveArray(Operators):
 
     # -------------------- arithmetic --------------------
 
-    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """Sum over all elements or along axes, added in C order."""
+    def sum(self, axis: Axis = None, *, keepdims: bool = False, **more: Any) -> Any:
+        """Sum over all elements or along axes, added in C order; ``initial``, ``where``, ``out`` as in NumPy."""
+        if more:
+            return array_function(np.sum, (self, axis), {"keepdims": keepdims, **more})
         if axis is None and not keepdims:
             return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
-        axes = _axes(axis, self.ndim)
+        axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)
         shape, count = tuple(self.shape[n] for n in kept), _count(self.shape, axes)
-        value = self._value.transpose(kept + axes).reshape(*shape, count)
-        index = self._index.transpose(kept + axes).reshape(*shape, count)
-        total = ActiveArray(np.zeros(shape), np.full(shape, -1, np.int32), self.tape)
-        for at in np.ndindex(shape):
-            total[at] = self._element(*self.tape._append_sum(index[at], value[at]))
-        return total.reshape([1 if n in axes else self.shape[n] for n in range(self.ndim)]) if keepdims else total[()]
+        matrix = (math.prod(shape), count)
+        value = np.ascontiguousarray(self._value.transpose(kept + axes)).reshape(matrix)
+        index = np.ascontiguousarray(self._index.transpose(kept + axes)).reshape(matrix)
+        if keepdims:
+            shape = tuple(1 if n in axes else self.shape[n] for n in range(self.ndim))
+        sums, rows = self.tape._append_sums(index, value)
+        return ActiveArray(sums.reshape(shape), rows.reshape(shape), self.tape)[()]
 
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    def mean(self, axis: Axis = None, *, keepdims: bool = False, **more: Any) -> Any:
         """Sum divided by the number of elements."""
-        return self.sum(axis, keepdims=keepdims) / _count(self.shape, _axes(axis, self.ndim))
+        if more:
+            return array_function(np.mean, (self, axis), {"keepdims": keepdims, **more})
+        return self.sum(axis, keepdims=keepdims) / _count(self.shape, axes_of(axis, self.ndim))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -181,6 +194,10 @@ class ActiveArray(Operators):
     def __deepcopy__(self, memo: Any) -> ActiveArray:
         return self.copy()
 
+    if TYPE_CHECKING:  # what methods.py attaches
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __repr__(self) -> str:
         return f"ActiveArray({np.array2string(self._value, separator=', ')})"
 
@@ -188,7 +205,7 @@ class ActiveArray(Operators):
         return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return array_function(func, args, kwargs)
+        return array_function(func, args, kwargs, self)
 
     def __pos__(self) -> ActiveArray:
         return self
@@ -200,7 +217,7 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Axes from 0 in ascending order, all for None."""
     return tuple(range(ndim)) if axis is None else tuple(sorted(normalize_axis_tuple(axis, ndim, "axis")))
 
@@ -212,7 +229,13 @@ def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
 
 def _passive_key(key: Any) -> Any:
     """A mask of conditions as booleans, with a guard for each: the shape of the result depends on them."""
+    if isinstance(key, tuple):
+        return tuple(map(_passive_key, key))
     return key._guarded() if isinstance(key, ConditionArray) else key
+
+
+_PASSIVE = np.full((), -1, np.int32)
+_NOTHING = np.zeros(()), _PASSIVE, None  # in place of a second operand
 
 
 def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
@@ -221,6 +244,8 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
         return x._value, x._index, x.tape
     if isinstance(x, Active):
         return np.array(x._value), np.array(x.index, np.int32), x.tape
+    if type(x) is float:
+        return np.array(x), _PASSIVE, None
     if isinstance(x, list | tuple):
         x = array(x)
         return operand(x)
@@ -228,30 +253,35 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
     return values, np.full(values.shape, -1, np.int32), None
 
 
-def elementwise(code: int, *operands: Any) -> Any:
+def elementwise(code: int, first: Any, *rest: Any) -> Any:
     """Apply an operation of the table with broadcasting; passive elements leave no row."""
-    parts = [operand(x) for x in operands]
-    tape = common_tape(parts)
-    if len(parts) == 1:
-        parts.append((np.zeros(()), np.full((), -1, np.int32), None))
-    shape = np.broadcast_shapes(*(value.shape for value, _, _ in parts))
-    x, y = (np.broadcast_to(value, shape).ravel() for value, _, _ in parts)
-    i, j = (np.broadcast_to(index, shape).ravel() for _, index, _ in parts)
+    x, i, tape = operand(first)
+    y, j, other = operand(rest[0]) if rest else _NOTHING
     if tape is None:
-        out = kernels.evaluate(code, x, y).reshape(shape)
+        tape = other
+    elif other is not None and other is not tape:
+        raise two_tapes(tape, other)
+    shape = x.shape if x.shape == y.shape or y.shape == () else np.broadcast_shapes(x.shape, y.shape)
+    if tape is None:
+        out = kernels.evaluate(code, *(np.broadcast_to(value, shape).ravel() for value in (x, y))).reshape(shape)
         return out if shape else float(out)
-    if OPS[code].kind == "condition":
+    if _IS_CONDITION[code]:
+        tape._check_operands(int(i.max(initial=-1)), int(j.max(initial=-1)))
+        i, x, j, y = (np.broadcast_to(part, shape).ravel() for part in (i, x, j, y))  # type: ignore[assignment]
         return _conditions(tape, code, i, x, j, y, shape)
-    active = (i >= 0) | (j >= 0)
-    value, index = np.empty(x.size), np.full(x.size, -1, np.int32)
-    if not active.all():
-        value[~active] = kernels.evaluate(code, x[~active], y[~active])
-    start = tape._append_elementwise(code, i[active], x[active], j[active], y[active])
-    count = int(active.sum())
-    value[active] = tape._columns["value"][start : start + count]
-    index[active] = np.arange(start, start + count, dtype=np.int32)
-    result = ActiveArray(value.reshape(shape), index.reshape(shape), tape)
+    value, index = np.empty(shape), np.empty(shape, np.int32)
+    tape._record_elementwise(
+        code, _flat(i, shape), _flat(x, shape), _flat(j, shape), _flat(y, shape), value.reshape(-1), index.reshape(-1)
+    )
+    result = ActiveArray(value, index, tape)
     return result if shape else result[()]
+
+
+def _flat(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Elements of an operand in the order of a result's; a single one stays single."""
+    if part.shape == shape or part.size == 1:
+        return part.reshape(-1)
+    return np.broadcast_to(part, shape).reshape(-1)
 
 
 def _conditions(
@@ -306,6 +336,16 @@ def stack(items: Any) -> Any:
     return ActiveArray(value, np.array([index for _, index, _ in parts], dtype=np.int32), tape)
 
 
+def flat(items: Any) -> Any:
+    """Return the elements of numbers, arrays and actives, one after the other, as one vector."""
+    parts = [operand(item) for item in items]
+    values = np.concatenate([np.empty(0), *(value.ravel() for value, _, _ in parts)])
+    tape = common_tape(parts)
+    if tape is None:
+        return values
+    return ActiveArray(values, np.concatenate([index.ravel() for _, index, _ in parts]), tape)
+
+
 def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
     """Return zeros that actives can be assigned into, on the tape of ``like``; a float array if it is passive."""
     tape = getattr(like, "tape", None)
@@ -318,6 +358,8 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 
 
 def _supported(other: Any) -> bool:
+    if is_complex(other):
+        return False
     if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
         return True
     refuse_foreign(other, "operand")
@@ -325,9 +367,12 @@ def _supported(other: Any) -> bool:
 
 
 def _operator(code: int, reflected: bool = False) -> Any:
+    dunder = OPS[code].dunder or ""
+    dunder = f"__r{dunder.strip('_')}__" if reflected else dunder
+
     def method(self: ActiveArray, other: Any) -> Any:
         if not _supported(other):
-            return NotImplemented
+            return beyond_reals(dunder, self, other)
         return elementwise(code, other, self) if reflected else elementwise(code, self, other)
 
     return method
@@ -337,6 +382,8 @@ def _in_place(function: Any) -> Any:
     """``a += b`` writes through views, as in NumPy."""
 
     def method(self: ActiveArray, other: Any) -> Any:
+        if is_complex(other):
+            raise TypeError("a complex number does not go into a real array: write a = a + z, which makes another one")
         if not _supported(other):
             return NotImplemented
         self[...] = function(self, other)
@@ -368,7 +415,9 @@ def _pow(self: ActiveArray, exponent: Any) -> Any:
     if is_whole(exponent):
         product = whole_power(self, abs(int(exponent)), _square)
         return product if exponent > 0 else elementwise(OPCODE["reciprocal"], product)
-    return elementwise(OPCODE["pow"], self, exponent) if _supported(exponent) else NotImplemented
+    if not _supported(exponent):
+        return beyond_reals("__pow__", self, exponent)
+    return elementwise(OPCODE["pow"], self, exponent)
 
 
 ActiveArray.__pow__ = _pow  # type: ignore[method-assign,assignment]

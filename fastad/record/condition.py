@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import TapeError
 from ..ops import OPCODE, OPS
-from .dispatch import array_function
+from .dispatch import array_function, array_ufunc
 from .storage import Storage
 
 _NOT_EQUAL = OPCODE["not_equal"]
@@ -21,6 +21,8 @@ _NO_NUMBER = (
     "a Condition is no number and has no derivative; choose with fad.where(condition, 1.0, 0.0), branch with if, "
     "combine with & | ~"
 )
+_LOGICAL: tuple[str, ...] = ("logical_and", "logical_or", "logical_xor", "logical_not")
+_LOGICAL += ("bitwise_and", "bitwise_or", "bitwise_xor", "invert")
 
 
 class _NoNumber:
@@ -28,8 +30,12 @@ class _NoNumber:
 
     __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
-    __array_ufunc__ = None
     __pandas_priority__ = 10_000
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc.__name__ not in _LOGICAL:
+            raise TypeError(_NO_NUMBER)
+        return array_ufunc(ufunc, method, inputs, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray[np.bool_]:
         if dtype is None or np.dtype(dtype) != np.bool_:
@@ -115,6 +121,10 @@ class Condition(_NoNumber):
     __rand__ = __and__
     __ror__ = __or__
 
+    def _as_array(self) -> ConditionArray:
+        """A 0-d array of it."""
+        return ConditionArray(self.tape, np.array(self._rows(), np.int32), np.array(self.outcome))
+
     def __invert__(self) -> Condition:
         return Condition(self.tape, _NOT, self._rows(), -1, 0.0, not self.outcome)
 
@@ -132,6 +142,10 @@ class Condition(_NoNumber):
 
     def __repr__(self) -> str:
         return f"Condition({self.outcome})"
+
+
+def _plain_bool(x: Any) -> Any:
+    return x if isinstance(x, np.ndarray) else bool(x)
 
 
 class ConditionArray(_NoNumber):
@@ -152,8 +166,26 @@ class ConditionArray(_NoNumber):
         """Shape of the array of conditions."""
         return self.outcome.shape
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.outcome.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of conditions."""
+        return self.outcome.size
+
     def __len__(self) -> int:
         return len(self.outcome)
+
+    def _as_array(self) -> ConditionArray:
+        return self
+
+    def _moved(self, call: Callable[..., Any], *others: ConditionArray) -> ConditionArray:
+        """Conditions as a call moves the elements of arrays."""
+        index = call(self._index, *(other._index for other in others))
+        return ConditionArray(self.tape, index, call(self.outcome, *(other.outcome for other in others)))
 
     def _rows(self) -> NDArray[np.int32]:
         """Rows of the conditions; raises where a rewind has dropped them."""
@@ -169,13 +201,13 @@ class ConditionArray(_NoNumber):
                 self.tape._append_guard(row, outcome, frame)
         return self.outcome
 
-    def any(self) -> bool:
-        """Whether any element holds; records guards."""
-        return bool(self._guarded().any())
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Whether any element holds; records guards. ``np.logical_or.reduce`` records none."""
+        return _plain_bool(self._guarded().any(axis=axis, keepdims=keepdims))
 
-    def all(self) -> bool:
-        """Whether all elements hold; records guards."""
-        return bool(self._guarded().all())
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """Whether all elements hold; records guards. ``np.logical_and.reduce`` records none."""
+        return _plain_bool(self._guarded().all(axis=axis, keepdims=keepdims))
 
     def __bool__(self) -> bool:
         if self.outcome.size == 1:
@@ -193,7 +225,7 @@ class ConditionArray(_NoNumber):
 
     def _combine(self, other: Any, code: int) -> Any:
         if isinstance(other, Condition):
-            other = ConditionArray(other.tape, np.array(other._rows(), np.int32), np.array(other.outcome))
+            other = other._as_array()
         if isinstance(other, bool | np.bool_ | np.ndarray):
             outcome = np.asarray(other, dtype=bool)
             index = np.full(outcome.shape, -1, np.int32)

@@ -62,6 +62,16 @@ def recording(tape: Tape) -> Iterator[Tape]:
         _current.reset(token)
 
 
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Run on numbers as if no transform were recording."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def activate(tape: Tape, packing: Packing, vector: Any) -> Any:
     """Return the structure of a packing with new inputs of the tape as its leaves."""
     leaves = []
@@ -95,18 +105,19 @@ class Outputs:
         leaves, spec = flatten(result, is_result)
         self.packing = Packing(spec, leaf_shapes(leaves))
         _reject_static(spec)
-        rows, values = [np.empty(0, np.int32)], [np.empty(0)]
+        rows: list[Any] = []
+        values: list[Any] = []
         for leaf in leaves:
             if is_active(leaf):
                 if leaf.tape is not tape:
                     raise TapeError(f"the function returned a value of another tape: {leaf.tape!r}, not {tape!r}")
-                rows.append(np.ravel(leaf._rows()).astype(np.int32))
-                values.append(np.ravel(leaf._value))
+                rows.append(np.asarray(leaf._rows(), np.int32).reshape(-1))
+                values.append(np.asarray(leaf._value).reshape(-1))
             else:
                 values.append(real_array(leaf, "a result").ravel())
                 rows.append(np.full(values[-1].size, -1, np.int32))
-        self.rows = np.concatenate(rows)
-        self.values = np.concatenate(values)
+        self.rows = rows[0].copy() if len(rows) == 1 else np.concatenate([np.empty(0, np.int32), *rows])
+        self.values = values[0].copy() if len(values) == 1 else np.concatenate([np.empty(0), *values])
 
     @property
     def is_scalar(self) -> bool:

@@ -14,9 +14,9 @@ from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten, is_result, real_array
 from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
-from .array import ActiveArray, Axis, common_tape, elementwise, operand
-from .condition import Condition, ConditionArray, refuse_condition
-from .dispatch import ARRAY_FUNCTIONS, UFUNCS
+from .array import ActiveArray, common_tape, elementwise, operand
+from .condition import Condition, ConditionArray
+from .dispatch import ARRAY_FUNCTIONS, COMPLEX_UFUNCS, UFUNCS, complex_function, is_complex
 from .dual import Dual
 from .storage import Storage
 
@@ -31,7 +31,9 @@ def _unary(op: Op) -> Callable[[Any], Any]:
             return record(x)
         if type(x) is float:
             return scalar_value(code, x, 0.0)
-        return dual.apply(op, x) if type(x) is Dual else elementwise(code, x)
+        if type(x) is Dual:
+            return dual.apply(op, x)
+        return complex_function(op.ufunc or op.name, x) if is_complex(x) else elementwise(code, x)
 
     return function
 
@@ -49,7 +51,11 @@ def _binary(op: Op) -> Callable[[Any, Any], Any]:
             return scalar_value(code, x, y)
         elif type(x) is Dual or type(y) is Dual:
             return _of_duals(op, x, y)
-        return elementwise(code, x, y) if result is NotImplemented else result
+        if result is not NotImplemented:
+            return result
+        if is_complex(x) or is_complex(y):
+            return complex_function(op.ufunc or op.name, x, y)
+        return elementwise(code, x, y)
 
     return function
 
@@ -80,7 +86,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _power(x: Any, y: Any) -> Any:
-    if not is_whole(y):
+    if not is_whole(y) or is_complex(x):
         return _general_power(x, y)
     if not isinstance(x, Active | ActiveArray | Dual):
         x = real_array(x, "pow")[()]
@@ -138,6 +144,8 @@ def _scalar_operand(x: Any, tape: Storage) -> tuple[float, float]:
 
 
 def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
+    if is_complex(a) or is_complex(b):
+        return COMPLEX_UFUNCS["where"](condition, a, b)
     tape = condition.tape
     parts = [operand(a), operand(b)]
     if common_tape(parts) not in (None, tape):
@@ -159,6 +167,8 @@ def _where_static(condition: Any, a: Any, b: Any) -> Any:
     chosen = np.asarray(condition, dtype=bool)
     if chosen.ndim == 0 and _n_axes(a) == 0 and _n_axes(b) == 0:
         return a if chosen else b
+    if is_complex(a) or is_complex(b):
+        return complex_function("where", chosen, a, b)
     parts = [operand(a), operand(b)]
     tape = common_tape(parts)
     value: Any = np.where(chosen, parts[0][0], parts[1][0])
@@ -186,24 +196,16 @@ def value(x: Any) -> Any:
     While recording for replay every number read leaves an equality guard, so that a frozen number can never
     be stale in a replay. Use `stop_gradient` to keep the number following the scenario.
     """
-    leaves, spec = flatten(x, lambda leaf: isinstance(leaf, Dual) or is_result(leaf))
+    leaves, spec = flatten(x, lambda leaf: isinstance(leaf, Dual) or is_result(leaf) or hasattr(leaf, "_complex_value"))
     return spec.unflatten([np.array(leaf.value) if isinstance(leaf, ActiveArray) else _frozen(leaf) for leaf in leaves])
 
 
 def _frozen(leaf: Any) -> Any:
     if isinstance(leaf, Dual):
         return dual.primal(leaf)
+    if hasattr(leaf, "_complex_value"):
+        return leaf._complex_value()
     return leaf.value if isinstance(leaf, Active) else leaf
-
-
-def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    refuse_condition(a, "operand")
-    return a.sum(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
-
-
-def _mean(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    refuse_condition(a, "operand")
-    return a.mean(axis, keepdims=keepdims) if isinstance(a, ActiveArray) else a
 
 
 def _round(x: Any, decimals: int | None = None) -> Any:
@@ -275,5 +277,5 @@ UFUNCS.update(TESTS)
 UFUNCS.update({op.ufunc: FUNCTIONS[op.name] for op in OPS if op.ufunc and op.name in FUNCTIONS})
 UFUNCS.update({op.ufunc: _comparison(op) for op in OPS if op.ufunc and op.dunder in _OPERATORS})
 UFUNCS["divmod"] = _divmod
-ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip, np.sum: _sum, np.mean: _mean})
+ARRAY_FUNCTIONS.update({np.where: where, np.clip: _np_clip})
 ARRAY_FUNCTIONS.update({np.round: _round, np.around: _round})

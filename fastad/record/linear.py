@@ -5,7 +5,8 @@ Numbers go in and come out as pairs of arrays (values, rows), row -1 where a num
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from ..kernels import derivative_rows as kernels
 from ..ops import OPCODE
 from ..templates import MOST_ROWS
+from .array import ActiveArray, operand
+from .blocks import Block
 from .storage import Storage
 
 _TAKE = OPCODE["take"]
@@ -29,6 +32,18 @@ class Numbers(NamedTuple):
     def passive(cls, values: NDArray[np.float64]) -> Numbers:
         """Numbers that are on no tape."""
         return cls(values, np.full(values.shape, -1, np.int32))
+
+
+def _ruled(block: Block, rule: Callable[..., list[Any]], *arrays: Any) -> list[Any]:
+    """Run a rule on actives, which makes it the rule of one order more."""
+    try:
+        return rule(*arrays)
+    except Exception as error:
+        error.add_note(
+            f"raised while differentiating the derivative of {block.rule.name} (row {block.row}): its rule must be "
+            "written in operations of active arrays to have a second derivative"
+        )
+        raise
 
 
 class Linearization:
@@ -50,7 +65,9 @@ class Linearization:
         tape._flush()
         self._tape, self._inputs, self._outputs = tape, inputs, outputs
         self._first = first = int(inputs.min(initial=len(tape)))
-        size = max(int(outputs.max(initial=-1)) + 1 - first, 0)
+        stop = int(outputs.max(initial=-1)) + 1
+        self._blocks = [block for block in tape._blocks if first <= block.row < stop]
+        size = max(stop, *(block.stop for block in self._blocks[-1:]), first) - first
         self._is_input = np.zeros(size, np.bool_)
         self._is_input[inputs[inputs - first < size] - first] = True
         self._active = self._is_input.copy()
@@ -64,12 +81,7 @@ class Linearization:
         return tuple(self._tape._columns.values())
 
     def _look_up_tables(self, per_scenario: bool, stop: int) -> tuple[NDArray[np.int32], ...]:
-        columns = self._tape._tables.columns()
-        used = np.full(stop if per_scenario and columns["table_users"].size else 0, -1, np.int32)
-        if used.size:
-            within = columns["table_users"] < stop
-            used[columns["table_users"][within]] = columns["table_used"][within]
-        return columns["table_starts"], columns["table_rows"], used
+        return self._tape._tables.used(stop, None if per_scenario else {block.row for block in self._blocks})
 
     def _count(self, size: int) -> int:
         """Most rows that one sweep can append."""
@@ -78,6 +90,7 @@ class Linearization:
         count = int(MOST_ROWS[opcode[self._active]].sum())
         if used.size:
             tables = used[self._first :][self._active & (opcode == _TAKE)]
+            tables = tables[tables >= 0]
             count += _ROWS_PER_ELEMENT * int(np.diff(starts)[tables].sum())
         return count
 
@@ -88,14 +101,52 @@ class Linearization:
         found = Numbers.passive(np.zeros((self._inputs.size, count)))
         for k in range(count if dependent.size else 0):
             bar_rows, bars = self._nothing()
-            with self._tape._appending(self._most_rows) as cursor:
-                kernels.append_adjoints(
-                    self._first, self._is_input, self._outputs[dependent], seeds.rows[dependent, k].astype(np.int64),
-                    seeds.values[dependent, k], self._active, self._tables, *self._partials, bar_rows, bars,
-                    kernels.TEMPLATES, self._columns, cursor,
-                )  # fmt: skip
+            targets = self._outputs[dependent] - self._first
+            self._add(targets, Numbers(seeds.values[dependent, k], seeds.rows[dependent, k]), bar_rows, bars)
+            stop = self._active.size
+            for block in reversed(self._blocks):
+                self._append_adjoints(block.stop - self._first, stop, bar_rows, bars)
+                self._through(block, bar_rows, bars)
+                stop = block.row - self._first
+            self._append_adjoints(0, stop, bar_rows, bars)
             self._collect(found, k, self._inputs, bar_rows, bars)
         return found
+
+    def _append_adjoints(self, start: int, stop: int, bar_rows: NDArray[np.int64], bars: NDArray[np.float64]) -> None:
+        """Append the adjoint rows of a part of the stretch."""
+        with self._tape._appending(self._most_rows) as cursor:
+            kernels.append_adjoints(
+                self._first, start, stop, self._is_input, self._active, self._tables, *self._partials, bar_rows, bars,
+                kernels.TEMPLATES, self._columns, cursor,
+            )  # fmt: skip
+
+    def _add(
+        self, targets: NDArray[Any], numbers: Numbers, bar_rows: NDArray[np.int64], bars: NDArray[np.float64]
+    ) -> None:
+        """Add numbers to the adjoints of some rows of the stretch."""
+        with self._tape._appending(targets.size) as cursor:
+            kernels.add_numbers(
+                targets.astype(np.int64), numbers.rows.astype(np.int64), numbers.values, bar_rows, bars, self._columns,
+                cursor,
+            )  # fmt: skip
+
+    def _through(self, block: Block, bar_rows: NDArray[np.int64], bars: NDArray[np.float64]) -> None:
+        """Record a block's rule for the adjoints of its results, and add what it gives to those of its operands."""
+        at = block.row - self._first
+        if not self._active[at] or (bar_rows[at + 1 : block.stop - self._first] == kernels.NOTHING).all():
+            return
+        parts = zip(block.results(bars, at), block.results(bar_rows, at))
+        given = [
+            self._array(np.where(rows == kernels.NOTHING, 0.0, part), np.maximum(rows, -1)) for part, rows in parts
+        ]
+        operands, results = self._arrays(block)
+        found = _ruled(block, block.rule.adjoints, operands, results, given, block.wanted)
+        for (_, targets), bar in zip(block.operands, found, strict=True):
+            if bar is not None:
+                inside = self._within(targets)
+                numbers = self._numbers(bar, targets.shape)
+                picked = Numbers(numbers.values[inside], numbers.rows[inside])
+                self._add(targets[inside] - self._first, picked, bar_rows, bars)
 
     def tangents(self, directions: Numbers) -> Numbers:
         """Tangents of the outputs, shape (outputs, k), for tangents of the inputs, shape (inputs, k)."""
@@ -109,13 +160,71 @@ class Linearization:
         for k in range(count if needed.any() else 0):
             dot_rows, dots = self._nothing()
             dot_rows[at], dots[at] = directions.rows[inputs, k], directions.values[inputs, k]
-            with self._tape._appending(self._most_rows) as cursor:
-                kernels.append_tangents(
-                    self._first, self._is_input, needed, self._active, self._tables, *self._partials, dot_rows, dots,
-                    kernels.TEMPLATES, self._columns, cursor,
-                )  # fmt: skip
+            start = 0
+            for block in self._blocks:
+                self._append_tangents(start, block.row - self._first, needed, dot_rows, dots)
+                if needed[block.row - self._first]:
+                    self._across(block, dot_rows, dots)
+                start = block.stop - self._first
+            self._append_tangents(start, self._active.size, needed, dot_rows, dots)
             self._collect(found, k, self._outputs, dot_rows, dots)
         return found
+
+    def _append_tangents(
+        self, start: int, stop: int, needed: NDArray[np.bool_], dot_rows: NDArray[np.int64], dots: NDArray[np.float64]
+    ) -> None:
+        """Append the tangent rows of a part of the stretch."""
+        with self._tape._appending(self._most_rows) as cursor:
+            kernels.append_tangents(
+                self._first, start, stop, self._is_input, needed, self._active, self._tables, *self._partials, dot_rows,
+                dots, kernels.TEMPLATES, self._columns, cursor,
+            )  # fmt: skip
+
+    def _across(self, block: Block, dot_rows: NDArray[np.int64], dots: NDArray[np.float64]) -> None:
+        """Record a block's rule for the tangents of its operands; fills in those of its results."""
+        given: list[Any] = []
+        for _, rows in block.operands:
+            at = np.where(self._within(rows), rows - self._first, 0)
+            reached = self._within(rows) & (dot_rows[at] != kernels.NOTHING)
+            given.append(self._array(np.where(reached, dots[at], 0.0), np.where(reached, dot_rows[at], -1)))
+            if not reached.any():
+                given[-1] = None
+        if all(dot is None for dot in given):
+            return
+        operands, results = self._arrays(block)
+        found = _ruled(block, block.rule.tangents, operands, results, given)
+        start = block.row - self._first
+        for part_rows, part, result in zip(
+            block.results(dot_rows, start), block.results(dots, start), found, strict=True
+        ):
+            numbers = self._numbers(result, part.shape)
+            part_rows[...], part[...] = numbers.rows, numbers.values
+
+    # -------------------- blocks --------------------
+
+    def _within(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which rows are of the stretch and depend on an independent."""
+        inside = rows >= self._first
+        return inside & self._active[np.where(inside, rows - self._first, 0)]
+
+    def _arrays(self, block: Block) -> tuple[list[Any], list[Any]]:
+        """Operands and results of a block, active where they are on the tape."""
+        values = self._tape._columns["value"]
+        operands = [self._array(np.where(rows >= 0, values[rows], passive), rows) for passive, rows in block.operands]
+        every = np.arange(len(self._tape), dtype=np.int32)
+        results = zip(block.results(values), block.results(every))
+        return operands, [self._array(part.copy(), rows) for part, rows in results]
+
+    def _array(self, values: NDArray[np.float64], rows: NDArray[Any]) -> Any:
+        if (rows < 0).all():
+            return values
+        return ActiveArray(values, rows.astype(np.int32), self._tape)
+
+    @staticmethod
+    def _numbers(array: Any, shape: tuple[int, ...]) -> Numbers:
+        """Numbers of what a rule gave."""
+        values, rows, _ = operand(array)
+        return Numbers(np.broadcast_to(values, shape), np.broadcast_to(rows, shape))
 
     def _nothing(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """No adjoints or tangents yet."""

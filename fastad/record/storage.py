@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ..errors import TapeError, TapeFullError
 from ..kernels import rows as kernels
 from ..ops import OPCODE
+from .blocks import Block, Operand, Rule
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
 from .lines import caller
 from .tables import Tables
@@ -51,6 +52,8 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
+_INPUT, _BLOCK, _PART = (OPCODE[name] for name in ("input", "block", "part"))
+_NAMES = tuple(name for name, _ in _COLUMNS)
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -77,6 +80,7 @@ class _RowCap:
         tape.__dict__["_max_rows"] = rows
         tape._reclaim()
         tape._limit = 0.0
+        tape._room = 0
 
 
 class Storage:
@@ -100,6 +104,7 @@ class Storage:
         self._flushed = 0  # rows that stand in the columns; the rest is staged
         self._stage: list[float] = []
         self._limit = 0.0  # row at which recording must call _make_room
+        self._room = 0  # rows that the columns take, and the cap allows
         self._input_rows: list[int] = []
         self._input_names: list[str | None] = []
         self._guard_rows: list[int] = []
@@ -107,17 +112,21 @@ class Storage:
         self._header: Header | None = None  # made when compiled code first sees the tape
         self._lent = False  # whether compiled code appends rows at present; see header.py
         self._tables = Tables()
+        self._blocks: list[Block] = []
         self._guards = True  # whether the truth of a Condition leaves a guard row
         self._freezing_guards = False  # whether reading a value leaves one (recording for replay)
 
     @classmethod
-    def holding(cls, columns: dict[str, NDArray[Any]], tables: dict[str, NDArray[Any]]) -> Storage:
+    def holding(
+        cls, columns: dict[str, NDArray[Any]], tables: dict[str, NDArray[Any]], blocks: Iterable[Block]
+    ) -> Self:
         """Return a storage with copies of rows that were recorded before; it has no inputs and no guard sites."""
         storage = cls()
         storage._reserve(columns["opcode"].size)
         for name, column in columns.items():
             storage._columns[name][: column.size] = column
         storage._tables = Tables.holding(tables)
+        storage._blocks = list(blocks)
         return storage
 
     # -------------------- appending rows --------------------
@@ -160,7 +169,8 @@ class Storage:
             )
         if needed > self._capacity:
             self._grow(min(cap, max(needed, 2 * self._capacity, _FIRST_CAPACITY)))
-        self._limit = float(min(self._capacity, cap, length + max(rows, _STAGED_ROWS)))
+        self._room = min(self._capacity, cap)
+        self._limit = float(min(self._room, length + max(rows, _STAGED_ROWS)))
 
     @property
     def _cap(self) -> int:
@@ -198,6 +208,39 @@ class Storage:
         kernels.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
         return start
 
+    def _append_inputs(self, x: NDArray[np.float64]) -> int:
+        """One INPUT row per number; returns the first."""
+        start = self._reserve(x.size)
+        rows = slice(start, start + x.size)
+        for name, column in zip(_NAMES, (_INPUT, -1, -1, x, 0.0, x)):
+            self._columns[name][rows] = column
+        return start
+
+    def _record_elementwise(
+        self,
+        code: int,
+        arg0: NDArray[np.int32],
+        x: NDArray[np.float64],
+        arg1: NDArray[np.int32],
+        y: NDArray[np.float64],
+        out: NDArray[np.float64],
+        index: NDArray[np.int32],
+    ) -> None:
+        """One row per element of 1-D arrays that has an active operand; fills in values and rows of the result.
+
+        Operands of one element belong to every element of the other.
+        """
+        start = self._reserve(out.size)
+        count = kernels.record_elementwise(code, arg0, x, arg1, y, start, *self._columns.values(), out, index)
+        self._give_back(start + max(count, 0))
+        if count < 0:
+            self._check_operands(int(arg0.max()), int(arg1.max()))
+
+    def _give_back(self, stop: int) -> None:
+        """End the rows reserved last at ``stop``."""
+        self._flushed = stop
+        self._next = float(stop)
+
     def _append_where(
         self,
         condition: NDArray[np.int32],
@@ -216,9 +259,34 @@ class Storage:
         self._check_operands(int(index.max(initial=-1)))
         start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
-        self._flushed = start + count
-        self._next = float(self._flushed)
+        self._give_back(start + count)
         return total, row
+
+    def _append_sums(
+        self, index: NDArray[np.int32], x: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Sums of the rows of a matrix, each in order; their values and rows, -1 where all elements are passive."""
+        self._check_operands(int(index.max(initial=-1)))
+        start = self._reserve(len(x) * max(x.shape[1] - 1, 0))
+        out, rows = np.empty(len(x)), np.empty(len(x), np.int32)
+        self._give_back(start + kernels.write_sums(index, x, start, *self._columns.values(), out, rows))
+        return out, rows
+
+    def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
+        """A BLOCK row, and a PART row for every element of the results; returns the block."""
+        rows = np.concatenate([np.empty(0, np.int32), *(operand.rows.ravel() for operand in operands)])
+        values = np.concatenate([np.empty(0), *(operand.values.ravel() for operand in operands)])
+        self._check_operands(int(rows.max(initial=-1)))
+        start = self._reserve(1 + sum(result.size for result in results))
+        block = Block(start, rule, tuple(operands), tuple(result.shape for result in results))
+        columns = {name: column[start : block.stop] for name, column in self._columns.items()}
+        columns["opcode"][:1], columns["opcode"][1:] = _BLOCK, _PART
+        columns["arg0"][:1], columns["arg0"][1:], columns["arg1"][:] = -1, start, -1
+        columns["partial0"][:], columns["partial1"][:] = 0.0, 0.0
+        columns["value"][:] = np.concatenate([np.zeros(1), *(result.ravel() for result in results)])
+        self._tables.use(start, self._tables.add(rows, values))
+        self._blocks.append(block)
+        return block
 
     @contextmanager
     def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
@@ -226,13 +294,14 @@ class Storage:
         start = self._reserve(most)
         cursor = np.array([start, -1, start])
         yield cursor
-        self._flushed = int(cursor[0])
-        self._next = float(self._flushed)
+        self._give_back(int(cursor[0]))
 
     def _reserve(self, count: int) -> int:
         """Take the next ``count`` rows for a kernel to write, behind everything staged."""
-        start = len(self)
-        self._make_room(count)
+        start = self._flushed
+        if self._lent or self._stage or start + count > self._room:
+            start = len(self)
+            self._make_room(count)
         self._flushed = start + count
         self._next = float(self._flushed)
         return start
@@ -302,6 +371,8 @@ class Storage:
         while self._input_rows and self._input_rows[-1] >= mark:
             del self._input_rows[-1], self._input_names[-1]
         self._tables.rewind(mark)
+        while self._blocks and self._blocks[-1].row >= mark:
+            del self._blocks[-1]
         while self._guard_rows and self._guard_rows[-1] >= mark:
             del self._guard_rows[-1], self._guard_sites[-1]
 
@@ -327,6 +398,11 @@ class Storage:
         view = self._columns[name][: len(self)]
         view.flags.writeable = False
         return view
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Array operations recorded as one, in ascending rows."""
+        return tuple(self._blocks)
 
     @property
     def opcode(self) -> NDArray[np.uint8]:

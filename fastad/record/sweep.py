@@ -6,15 +6,24 @@ NaN: a NaN never disappears on its way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sweeps
+from .blocks import BlockAt
 
-Columns = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # arg0, arg1, partial0, partial1
+
+class Columns(NamedTuple):
+    """What sweeps read: operands and partials of rows, and the blocks among them, in ascending order."""
+
+    arg0: NDArray[Any]
+    arg1: NDArray[Any]
+    partial0: NDArray[Any]
+    partial1: NDArray[Any]
+    blocks: Sequence[BlockAt] = ()
 
 
 def adjoints(
@@ -31,16 +40,20 @@ def adjoints(
     stop = int(rows.max(initial=-1)) + 1
     if stop == 0 or picked.size == 0:
         return np.zeros((picked.size, *seeds.shape[1:]))
+    blocks = _blocks_before(columns, stop)
+    stop = max(stop, *(block.stop for block in blocks[-1:]), 0)
     passive = picked < 0
     size = max(stop, int(picked.max()) + 1) + 1
     for masked in (False, True):
         adjoint = buffer(size) if seeds.ndim == 1 else np.empty((size, *seeds.shape[1:]))
         adjoint.fill(0.0)
         np.add.at(adjoint, rows + 1, seeds)
-        if seeds.ndim == 1:
-            (sweeps.reverse_masked if masked else sweeps.reverse)(*columns, adjoint, stop)
-        else:
-            sweeps.reverse_many(*columns, adjoint, stop, masked)
+        end = stop
+        for block in reversed(blocks):
+            _reverse(columns, adjoint, block.stop, end, masked)
+            block.reverse(adjoint)
+            end = block.start
+        _reverse(columns, adjoint, 0, end, masked)
         result = adjoint[picked + 1]
         result[passive] = 0.0  # the row in front collects what belongs to nobody
         if not np.isnan(result).any():
@@ -48,19 +61,38 @@ def adjoints(
     return result
 
 
+def _reverse(columns: Columns, adjoint: NDArray[np.float64], start: int, stop: int, masked: bool) -> None:
+    if adjoint.ndim == 1:
+        (sweeps.reverse_masked if masked else sweeps.reverse)(*columns[:4], adjoint, start, stop)
+    else:
+        sweeps.reverse_many(*columns[:4], adjoint, start, stop, masked)
+
+
 def tangents(
     columns: Columns, rows: NDArray[np.int32], inputs: NDArray[np.int64], directions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Tangents of the given rows for directions of the input rows, shape (rows, k)."""
     stop = int(rows.max(initial=-1)) + 1
+    blocks = _blocks_before(columns, stop)
+    stop = max(stop, *(block.stop for block in blocks[-1:]), 0)
     inside = inputs < stop
     is_input = np.zeros(stop, np.bool_)
     is_input[inputs[inside]] = True
     for masked in (False, True):
         tangent = np.zeros((stop + 1, directions.shape[1]))
         tangent[inputs[inside] + 1] = directions[inside]
-        sweeps.forward_many(*columns, is_input, tangent, stop, masked)
+        at = 0
+        for block in blocks:
+            sweeps.forward_many(*columns[:4], is_input, tangent, at, block.start, masked)
+            block.forward(tangent)
+            at = block.stop
+        sweeps.forward_many(*columns[:4], is_input, tangent, at, stop, masked)
         result = tangent[rows + 1]
         if not np.isnan(result).any():
             break
     return result
+
+
+def _blocks_before(columns: Columns, stop: int) -> list[BlockAt]:
+    """Blocks that begin before a row; the last one's results may end behind it."""
+    return [block for block in columns.blocks if block.start < stop]

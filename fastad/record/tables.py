@@ -7,6 +7,7 @@ its elements, row -1 where an element is passive. A LOCATE row finds the cell of
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Any
 
@@ -52,6 +53,18 @@ class Tables:
             del self._users[-1]
         if mark == 0:
             self.__init__()  # type: ignore[misc]
+
+    def used(self, stop: int, only: Collection[int] | None = None) -> tuple[NDArray[np.int32], ...]:
+        """Starts and elements of all tables, and the table of each row up to ``stop``, -1 where there is none.
+
+        Of all users, or of ``only`` some; the last array is empty where no row has one.
+        """
+        columns = self.columns()
+        users = [(row, table) for row, table in self._users if row < stop and (only is None or row in only)]
+        used = np.full(stop if users else 0, -1, np.int32)
+        for row, table in users:
+            used[row] = table
+        return columns["table_starts"], columns["table_rows"], used
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that a replay reads."""

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError, TapeError
+from ..kernels import sweeps
 from ..notation import Rows
 from ..ops import OPCODE
 from ..structure import flatten, leaf_shapes, real_array
 from . import sweep
 from .active import Active, passive_float
 from .array import ActiveArray
+from .blocks import blocks_at
 from .condition import Condition, refuse_condition
 from .header import NativeSite
 from .lines import Place, debugging, position
@@ -69,12 +71,10 @@ class Tape(Storage):
     def inputs(self, values: ArrayLike, name: str | None = None) -> ActiveArray:
         """Return an array of new independent variables, one per element of ``values`` in C order."""
         array = real_array(values, "inputs")
-        rows = np.full(array.size, -1, np.int32)
-        start = self._append_elementwise(_INPUT, rows, array.ravel(), rows, np.zeros(array.size))
+        start = self._append_inputs(array.reshape(-1))
         index = np.arange(start, start + array.size, dtype=np.int32)
-        self._input_rows.extend(index.tolist())
-        names = [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
-        self._input_names.extend(names)
+        self._input_rows.extend(range(start, start + array.size))
+        self._input_names += [None] * array.size if name is None else [f"{name}[{i}]" for i in range(array.size)]
         return ActiveArray(array, index.reshape(array.shape), self)
 
     # -------------------- values of its rows, for arrays and compiled code --------------------
@@ -110,7 +110,7 @@ class Tape(Storage):
         names = [name or "" for name in self._input_names]
         first, second = self.partial0, self.partial1
         columns = (self.opcode, self.arg0, self.arg1, first, second, first, second, self.value)
-        return Rows(*columns, names, self._places())
+        return Rows(*columns, names, self._places(), self.blocks)
 
     # -------------------- sweeps --------------------
 
@@ -186,13 +186,30 @@ class Tape(Storage):
 
     def _sweep_columns(self) -> sweep.Columns:
         self._flush()
-        return tuple(self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))  # type: ignore[return-value]
+        arg0, arg1, partial0, partial1 = (self._columns[name] for name in ("arg0", "arg1", "partial0", "partial1"))
+        return sweep.Columns(arg0, arg1, partial0, partial1, blocks_at(self._blocks, self._columns["value"]))
 
     def _adjoints(
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
     ) -> NDArray[np.float64]:
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
         return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
+
+    def _gradient(self, row: int, n_inputs: int) -> NDArray[np.float64]:
+        """Derivatives of one row, or of -1 for a passive number, by the first rows, which are the inputs."""
+        if row < 0:
+            return np.zeros(n_inputs)
+        if self._blocks:
+            rows = np.arange(n_inputs, dtype=np.int32)
+            return self._adjoints(np.array([row], np.int32), np.ones(1), rows)
+        self._flush()
+        columns = self._columns
+        gradient = np.empty(n_inputs)
+        sweeps.gradient(
+            columns["arg0"], columns["arg1"], columns["partial0"], columns["partial1"],
+            self._adjoint_buffer(max(row + 1, n_inputs) + 1), row, gradient,
+        )  # fmt: skip
+        return gradient
 
     def _adjoint_buffer(self, size: int) -> NDArray[np.float64]:
         """Room that is kept from sweep to sweep: touching new memory costs as much as the sweep itself."""

@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 import sys
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -151,12 +149,6 @@ class WatchedTape(Tape):
         self._ages += [self._age] * count
         return start
 
-    @contextmanager
-    def _appending(self, most: int) -> Iterator[NDArray[np.int64]]:
-        with super()._appending(most) as cursor:
-            yield cursor
-        self._cut(len(self))
-
     def _reclaim(self) -> None:
         start, lent = self._flushed, self._lent
         super()._reclaim()
@@ -170,6 +162,27 @@ class WatchedTape(Tape):
         self._require_finite(start)
         return start
 
+    def _record_elementwise(self, code: int, arg0: Any, x: Any, arg1: Any, y: Any, out: Any, index: Any) -> None:
+        self._require_values(arg0, x)
+        self._require_values(arg1, y)
+        start = len(self)
+        super()._record_elementwise(code, arg0, x, arg1, y, out, index)
+        self._require_finite(start)
+
+    def _give_back(self, stop: int) -> None:
+        super()._give_back(stop)
+        self._cut(len(self))
+
+    def _append_inputs(self, x: NDArray[np.float64]) -> int:
+        start = super()._append_inputs(x)
+        self._require_finite(start)
+        return start
+
+    def _gradient(self, row: int, n_inputs: int) -> NDArray[np.float64]:
+        if row < 0:
+            return np.zeros(n_inputs)
+        return self._adjoints(np.array([row], np.int32), np.ones(1), np.arange(n_inputs, dtype=np.int32))
+
     def _append_where(self, condition: Any, arg0: Any, x: Any, arg1: Any, y: Any) -> int:
         self._require_values(arg0, x)
         self._require_values(arg1, y)
@@ -182,9 +195,16 @@ class WatchedTape(Tape):
         self._require_values(index, x)
         start = len(self)
         total = super()._append_sum(index, x)
-        self._cut(len(self))
         self._require_finite(start)
         return total
+
+    def _append_sums(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> Any:
+        self._check_operands(int(index.max(initial=-1)))
+        self._require_values(index, x)
+        start = len(self)
+        sums = super()._append_sums(index, x)
+        self._require_finite(start)
+        return sums
 
     def _require_values(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> None:
         """Raise where elements of an array are not what their rows hold."""

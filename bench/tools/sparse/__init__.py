@@ -1,0 +1,1 @@
+"""Sparse derivatives of large systems, a file per tool."""

@@ -1,0 +1,1 @@
+"""Rules of one's own: functions recorded as one BLOCK row."""

@@ -1,0 +1,362 @@
+"""Linear algebra: functions of ``numpy.linalg``, each recorded as one BLOCK row.
+
+Adjoints and tangents are those of Giles, An extended collection of matrix derivative results for forward and reverse
+mode algorithmic differentiation (2008), where no other source is named. They are written in the functions of this file
+and in operators, so that on actives they record the next derivative. Stacks of matrices are taken one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ops import OPCODE
+from .array import elementwise, stack
+from .blocks import Array, Arrays
+from .call_rule import call_rule
+from .contraction import contract
+from .dispatch import ARRAY_FUNCTIONS
+
+_PRODUCT = OPCODE["product"]
+
+
+def _masked(a: Array, b: Array) -> Array:
+    """Product, zero where a factor is exactly zero."""
+    return elementwise(_PRODUCT, a, b)
+
+
+def _outer(a: Array, b: Array) -> Array:
+    return a.reshape(-1, 1) * b.reshape(1, -1)
+
+
+def _symmetric(a: Array) -> Array:
+    return (a + a.T) * 0.5
+
+
+def _plus(a: Array, b: Array) -> Array:
+    """Sum of two terms, of which one may be missing."""
+    return b if a is None else a if b is None else a + b
+
+
+class _Solve:
+    """X = A^-1 B (section 2.3.1)."""
+
+    name = "solve"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.linalg.solve(*operands)]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        (a, b), x = operands, results[0]
+        b_bar = solve(a.T, bars[0])
+        a_bar = (-_outer(b_bar, x) if b.ndim == 1 else -contract(b_bar, x.T)) if wanted[0] else None
+        return [a_bar, b_bar]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        a, (a_dot, b_dot) = operands[0], dots
+        moved = None if a_dot is None else -_times(a_dot, results[0])
+        return [solve(a, _plus(b_dot, moved))]
+
+
+class _Inverse:
+    """C = A^-1 (section 2.2.3)."""
+
+    name = "inv"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.linalg.inv(operands[0])]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        c = results[0]
+        return [-contract(contract(c.T, bars[0]), c.T)]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        c = results[0]
+        return [-contract(contract(c, dots[0]), c)]
+
+
+class _Determinant:
+    """C = det A (section 2.2.4)."""
+
+    name = "det"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.asarray(np.linalg.det(operands[0]))]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        return [bars[0] * _cofactors(operands[0], results[0])]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        return [(_cofactors(operands[0], results[0]) * dots[0]).sum()]
+
+
+def _cofactors(a: Array, det: Array) -> Array:
+    """Derivative of the determinant: det A A^-T, and for numbers its limit where A is singular."""
+    if not isinstance(a, np.ndarray):
+        return det * inv(a).T
+    u, s, vt = np.linalg.svd(a)
+    others = np.array([np.prod(np.delete(s, i)) for i in range(s.size)])
+    return np.linalg.det(u) * np.linalg.det(vt) * (u * others) @ vt
+
+
+class _LogDeterminant:
+    """Sign and logarithm of |det A| (section 2.2.4); the sign has derivative 0."""
+
+    name = "slogdet"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.asarray(part) for part in np.linalg.slogdet(operands[0])]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        return [bars[1] * inv(operands[0]).T]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        return [np.zeros(()), (inv(operands[0]).T * dots[0]).sum()]
+
+
+class _Cholesky:
+    """A = L L^T, L lower triangular, A taken as symmetric (Murray 2016, arXiv 1602.07527)."""
+
+    name = "cholesky"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.linalg.cholesky(_symmetric(operands[0]))]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        lower = results[0]
+        p = _half_lower(contract(lower.T, bars[0]))
+        return [_symmetric(solve(lower.T, solve(lower.T, p.T).T))]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        lower, a_dot = results[0], _symmetric(dots[0])
+        return [contract(lower, _half_lower(solve(lower, solve(lower, a_dot).T)))]
+
+
+def _half_lower(a: Array) -> Array:
+    """Lower triangle with half the diagonal."""
+    n = a.shape[0]
+    return a * (np.tri(n) - 0.5 * np.eye(n))
+
+
+class _QR:
+    """A = Q R with as many columns in Q as in A, at most as many as rows (Walter and Lehmann 2018 for the adjoint)."""
+
+    name = "qr"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return list(np.linalg.qr(operands[0]))
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        (q, r), (q_bar, r_bar) = results, bars
+        n = r.shape[0]
+        m = contract(r, r_bar.T) - contract(q_bar.T, q)
+        mirrored = m * np.tri(n) + (m * np.tri(n, k=-1)).T
+        return [solve(r, (q_bar + contract(q, mirrored)).T).T]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        (q, r), a_dot = results, dots[0]
+        c = solve(r.T, a_dot.T).T  # dA R^-1
+        inside = contract(q.T, c)
+        lower = inside * np.tri(r.shape[0], k=-1)
+        rotation = lower - lower.T
+        q_dot = c - contract(q, inside) + contract(q, rotation)
+        return [q_dot, contract(q.T, a_dot) - contract(rotation, r)]
+
+
+class _Eigh:
+    """A V = V diag(w), A taken as symmetric (section 3.1).
+
+    Where eigenvalues are equal their vectors have no derivative: what depends on the vectors is inf or NaN there.
+    """
+
+    name = "eigh"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return list(np.linalg.eigh(_symmetric(operands[0])))
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        (w, v), (w_bar, v_bar) = results, bars
+        inner = _masked(_gaps(w), contract(v.T, v_bar)) + np.eye(w.shape[0]) * w_bar
+        return [_symmetric(contract(contract(v, inner), v.T))]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        w, v = results
+        p = contract(contract(v.T, _symmetric(dots[0])), v)
+        return [(p * np.eye(w.shape[0])).sum(axis=0), contract(v, _masked(_gaps(w), p))]
+
+
+def _gaps(w: Array) -> Array:
+    """1 / (w_j - w_i), and 0 on the diagonal."""
+    n = w.shape[0]
+    unit = np.eye(n)
+    with np.errstate(divide="ignore"):
+        return _masked(1.0 - unit, 1.0 / (w.reshape(1, n) - w.reshape(n, 1) + unit))
+
+
+class _LeastSquares:
+    """x that minimises |A x - b|, for A of full column rank (Golub and Pereyra 1973)."""
+
+    name = "lstsq"
+
+    def values(self, operands: Arrays) -> Arrays:
+        return [np.linalg.lstsq(operands[0], operands[1], rcond=None)[0]]
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        (a, b), x = operands, results[0]
+        w = _normal_solve(a, bars[0])
+        b_bar = _times(a, w)
+        if not wanted[0]:
+            return [None, b_bar]
+        r = b - _times(a, x)
+        if b.ndim == 1:
+            return [_outer(r, w) - _outer(b_bar, x), b_bar]
+        return [contract(r, w.T) - contract(b_bar, x.T), b_bar]
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        (a, b), x, (a_dot, b_dot) = operands, results[0], dots
+        moved = None if a_dot is None else -_times(a_dot, x)
+        right = _times(a.T, _plus(b_dot, moved))
+        if a_dot is not None:
+            right = right + _times(a_dot.T, b - _times(a, x))
+        return [_normal_solve(a, right)]
+
+
+def _normal_solve(a: Array, right: Array) -> Array:
+    """(A^T A)^-1 of a vector or matrix, by the triangular factor of A: its condition is not squared."""
+    r = qr(a)[1]
+    return solve(r, solve(r.T, right))
+
+
+_SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT = _Solve(), _Inverse(), _Determinant(), _LogDeterminant()
+_CHOLESKY, _QR_RULE, _EIGH, _LEAST_SQUARES = _Cholesky(), _QR(), _Eigh(), _LeastSquares()
+
+RULES = (_SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT, _CHOLESKY, _QR_RULE, _EIGH, _LEAST_SQUARES)
+
+
+# -------------------- functions --------------------
+
+
+class SlogdetResult(NamedTuple):
+    """As NumPy's."""
+
+    sign: Any
+    logabsdet: Any
+
+
+class QRResult(NamedTuple):
+    """As NumPy's."""
+
+    Q: Any
+    R: Any
+
+
+class EighResult(NamedTuple):
+    """As NumPy's."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def _times(a: Array, b: Array) -> Array:
+    """Matrix times vector or matrix."""
+    return contract(a, b.reshape(-1, 1)).reshape(-1) if b.ndim == 1 else contract(a, b)
+
+
+def _matrices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Take stacks of square matrices one by one; refuse what is no matrix."""
+
+    @wraps(function)
+    def each(a: Any, *more: Any) -> Any:
+        if np.ndim(getattr(a, "_value", a)) < 2:
+            raise np.linalg.LinAlgError(f"{function.__name__} needs a matrix, got an array of shape {a.shape}")
+        if a.ndim == 2:
+            return function(a, *more)
+        results = [each(a[i], *more) for i in range(a.shape[0])]
+        if isinstance(results[0], tuple):
+            return type(results[0])._make(stack(part) for part in zip(*results))  # type: ignore[attr-defined]
+        return stack(results)
+
+    return each
+
+
+def solve(a: Any, b: Any) -> Any:
+    """Return the solution of a x = b, for a vector or a matrix b; stacks of matrices one by one."""
+    if a.ndim > 2:  # as NumPy: a vector is the same for all matrices, anything else is a stack, too
+        return stack([solve(a[i], b if b.ndim == 1 else b[i]) for i in range(a.shape[0])])
+    return call_rule(_SOLVE, a, b)[0]
+
+
+@_matrices
+def inv(a: Any) -> Any:
+    """Return the inverse of a matrix."""
+    return call_rule(_INVERSE, a)[0]
+
+
+@_matrices
+def det(a: Any) -> Any:
+    """Return the determinant of a matrix."""
+    return call_rule(_DETERMINANT, a)[0][()]
+
+
+@_matrices
+def slogdet(a: Any) -> Any:
+    """Return the sign (derivative 0) and the logarithm of the absolute value of the determinant."""
+    sign, logarithm = call_rule(_LOG_DETERMINANT, a)
+    return SlogdetResult(sign[()], logarithm[()])
+
+
+@_matrices
+def cholesky(a: Any) -> Any:
+    """Return the lower triangular L of a = L L^T; a is taken as symmetric."""
+    return call_rule(_CHOLESKY, a)[0]
+
+
+@_matrices
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Return Q and R of a = Q R, for at least as many rows as columns."""
+    if mode != "reduced" or a.shape[0] < a.shape[1]:
+        raise NotImplementedError("qr of actives: mode='reduced', for at least as many rows as columns")
+    return QRResult(*call_rule(_QR_RULE, a))
+
+
+@_matrices
+def eigh(a: Any) -> Any:
+    """Return the eigenvalues in ascending order and the eigenvectors of a symmetric matrix."""
+    return EighResult(*call_rule(_EIGH, a))
+
+
+def eigvalsh(a: Any) -> Any:
+    """Return the eigenvalues of a symmetric matrix in ascending order."""
+    return eigh(a).eigenvalues
+
+
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """Return the least-squares solution, sums of squared residuals, rank and singular values, as NumPy does.
+
+    Of these, the solution and the sums are differentiated. ``a`` must have full column rank.
+    """
+    x = call_rule(_LEAST_SQUARES, a, b)[0]
+    s = np.linalg.svd(getattr(a, "_value", a), compute_uv=False)
+    rank = int((s > max(a.shape) * np.finfo(float).eps * s[0]).sum())
+    if rank < a.shape[1]:
+        raise np.linalg.LinAlgError(f"lstsq of actives needs full column rank, got {rank} of {a.shape[1]} columns")
+    squares = ((b - _times(a, x)) ** 2).reshape(b.shape[0], -1)
+    return x, squares.sum(axis=0) if a.shape[0] > rank else np.empty(0), rank, s
+
+
+ARRAY_FUNCTIONS.update(
+    {
+        np.linalg.solve: solve,
+        np.linalg.inv: inv,
+        np.linalg.det: det,
+        np.linalg.slogdet: slogdet,
+        np.linalg.cholesky: cholesky,
+        np.linalg.qr: qr,
+        np.linalg.eigh: eigh,
+        np.linalg.eigvalsh: eigvalsh,
+        np.linalg.lstsq: lstsq,
+    }
+)

@@ -1,0 +1,155 @@
+"""BLOCK rows: array operations and rules of one's own, recorded as one.
+
+A BLOCK row is followed by a PART row for every element of its results. The row kernels pass over them: sweeps run the
+kernels on the rows between blocks, and a block's rule on its arrays. A rule is written once, in operations that take
+arrays and active arrays alike. Run on numbers it gives adjoints or tangents; run on actives it records the rows of the
+derivative, so a block has the orders of derivative that its rule has.
+
+Which rows a block depends on stands in the tape's tables, as for a TAKE row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ShapeError
+
+Array = Any  # ndarray, or an ActiveArray where the derivative is being recorded
+Arrays = list[Any]
+Vector = NDArray[np.float64]
+
+
+class Rule(Protocol):
+    """What a block computes, and its derivatives. Arrays come and go in the shapes of operands and results."""
+
+    name: str
+
+    def values(self, operands: Arrays) -> Arrays:
+        """Results of the operands."""
+
+    def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
+        """Adjoints of the operands that are wanted, for adjoints of the results."""
+
+    def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
+        """Tangents of the results for tangents of the operands, None where one is zero."""
+
+
+class Operand(NamedTuple):
+    """Values where the block was recorded, and rows of the same shape, -1 where an element is passive."""
+
+    values: Vector
+    rows: NDArray[np.int32]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an element is on the tape."""
+        return bool((self.rows >= 0).any())
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One recorded block.
+
+    Attributes
+    ----------
+    row : int
+        Its BLOCK row; the PART rows follow.
+    rule : Rule
+    operands : tuple of Operand
+    shapes : tuple of tuple
+        Shapes of the results.
+    """
+
+    row: int
+    rule: Rule
+    operands: tuple[Operand, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def stop(self) -> int:
+        """Row behind the last PART row."""
+        return self.row + 1 + sum(int(np.prod(shape, dtype=np.int64)) for shape in self.shapes)
+
+    @property
+    def wanted(self) -> list[bool]:
+        """Which operands are active."""
+        return [operand.is_active for operand in self.operands]
+
+    def operand_values(self, values: Vector) -> list[Vector]:
+        """Operands, where the values of all rows are these."""
+        return [np.where(rows >= 0, values[rows], passive) for passive, rows in self.operands]
+
+    def results(self, column: NDArray[Any], row: int | None = None) -> list[NDArray[Any]]:
+        """Results, or anything else of which a column has one per row; its own row is elsewhere in a part of one."""
+        parts, at = [], (self.row if row is None else row) + 1
+        for shape in self.shapes:
+            size = int(np.prod(shape, dtype=np.int64))
+            parts.append(column[at : at + size].reshape(shape + column.shape[1:]))
+            at += size
+        return parts
+
+    def evaluate(self, values: Vector) -> None:
+        """Fill in the values of its PART rows, from those of its operands."""
+        found = self.rule.values(self.operand_values(values))
+        for result, part in zip(found, self.results(values), strict=True):
+            if np.shape(result) != part.shape:
+                raise ShapeError(
+                    f"{self.rule.name} gave a result of shape {np.shape(result)}, {part.shape} where it was recorded"
+                )
+            part[...] = result
+
+
+class BlockAt:
+    """A block at a point, for sweeps. Buffers have one leading row, as in ``kernels/sweeps.py``."""
+
+    def __init__(self, block: Block, values: Vector) -> None:
+        self.start, self.stop = block.row, block.stop
+        self._block = block
+        self._operands = block.operand_values(values)
+        self._results = [part.copy() for part in block.results(values)]
+
+    def reverse(self, adjoint: NDArray[np.float64]) -> None:
+        """Add the adjoints of the operands; ``adjoint`` has shape (rows + 1,) or (rows + 1, k)."""
+        if adjoint.ndim == 2:
+            for k in range(adjoint.shape[1]):
+                self.reverse(adjoint[:, k])
+            return
+        bars = self._block.results(adjoint[1:])
+        if not any(bar.any() for bar in bars):  # a product with an exactly zero factor is zero
+            return
+        bars = [bar.copy() for bar in bars]
+        with np.errstate(all="ignore"):  # NaN and inf flow, as through rows
+            found = self._block.rule.adjoints(self._operands, self._results, bars, self._block.wanted)
+        for (_, rows), bar in zip(self._block.operands, found, strict=True):
+            if bar is not None:
+                active = rows >= 0
+                np.add.at(adjoint, rows[active] + 1, np.broadcast_to(bar, rows.shape)[active])
+
+    def forward(self, tangent: NDArray[np.float64]) -> None:
+        """Fill in the tangents of the results, shape (rows + 1, k)."""
+        for k in range(tangent.shape[1]):
+            column = tangent[1:, k]
+            dots: list[Any] = []
+            for _, rows in self._block.operands:
+                dot = np.where(rows >= 0, column[rows], 0.0)
+                dots.append(dot if dot.any() else None)
+            parts = self._block.results(column)
+            found = self._tangents(dots, parts)
+            for part, result in zip(parts, found, strict=True):
+                part[...] = result
+
+    def _tangents(self, dots: list[Any], parts: list[Vector]) -> list[Any]:
+        if all(dot is None for dot in dots):
+            return [0.0] * len(parts)
+        with np.errstate(all="ignore"):
+            return self._block.rule.tangents(self._operands, self._results, dots)
+
+
+def blocks_at(blocks: Iterable[Block], values: Vector) -> list[BlockAt]:
+    """Return blocks at a point."""
+    return [BlockAt(block, values) for block in blocks]
