@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench list | run | compare | report``."""
+"""The command line: ``python -m bench list | run | compare | report | plot``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of fastad and its peers.")
-    verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report")
+    verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report | plot")
 
     verb = verbs.add_parser("list", help="problems and tools")
     verb.set_defaults(verb=list_all)
@@ -38,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("report", help="the table of a result file")
     verb.add_argument("file")
     verb.set_defaults(verb=show)
+
+    verb = verbs.add_parser("plot", help="times against sizes, of the problems measured at several (needs matplotlib)")
+    verb.add_argument("file")
+    verb.add_argument("picture", help="such as sizes.png")
+    verb.set_defaults(verb=draw)
     return parser
 
 
@@ -100,6 +105,13 @@ def show(options: argparse.Namespace) -> int:
     print()
     print(report.show(rows))
     return int(any(row.failure for row in rows))
+
+
+def draw(options: argparse.Namespace) -> int:
+    from bench import plot
+
+    plot.draw(report.load(options.file)[1]).savefig(options.picture)
+    return 0
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Row:
     samples: list[float] = field(default_factory=list)
     peak_bytes: int | None = None
     failure: str = ""
+    items: int = 1
 
     @property
     def key(self) -> tuple[str, str, str, int]:

@@ -151,7 +151,7 @@ def measure(problem: Problem, ways: dict[str, Way], quick: bool, threads: tuple[
         for tool, way in ways.items():
             for n in counts:
                 say(f"{problem.name} {case}: {tool}, {n} thread{'s'[: n > 1]}")
-                row = Row(problem.name, case, tool, n, problem.unit)
+                row = Row(problem.name, case, tool, n, problem.unit, items=problem.items(data))
                 runner = start(problem, data, row, way, fresh=n == counts[0])
                 if runner is None:
                     say(f"  {row.failure}")

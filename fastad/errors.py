@@ -35,6 +35,10 @@ class ProgramFormatError(FastadError, ValueError):
     """A file does not hold a program, or one that is damaged or too new."""
 
 
+class PatternError(FastadError, ValueError):
+    """A sparsity pattern or a colouring does not fit the derivative it is used for."""
+
+
 class GradientError(FastadError, AssertionError):
     """A derivative does not agree with the function; ``differences`` lists the wrong ones, the worst first."""
 

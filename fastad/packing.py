@@ -103,8 +103,8 @@ def refuse_actives(leaves: list[Any]) -> None:
     for leaf in leaves:
         if is_active(leaf):
             raise NestingError(
-                "an active value reached a call that takes numbers: Programs do not nest, call the function itself; "
-                "pass fad.value(x) if no derivative should flow through"
+                "an active value reached a call that takes numbers, such as program.grad or program.batch: inside "
+                "another transform use fad.grad(program); pass fad.value(x) if no derivative should flow through"
             )
 
 

@@ -23,7 +23,7 @@ from .record.context import Outputs, activate, call, outer_tape
 from .record.linear import Linearization, Numbers
 from .record.lines import debugging
 from .record.tape import Tape
-from .sparse import Pattern
+from .sparse import Dependences
 from .structure import flatten, is_active, is_result, leaf_shapes
 
 Argnums = int | Sequence[int]
@@ -130,11 +130,11 @@ class Recorded:
         active = rows >= 0
         return self.tape._adjoints(rows[active], seeds[active], np.arange(self.inputs.size, dtype=np.int32))
 
-    def pattern(self, rows: NDArray[np.int32]) -> Pattern:
-        """Pattern of the derivative of rows by the inputs."""
+    def dependences(self, rows: NDArray[np.int32]) -> Dependences:
+        """Which inputs rows depend on."""
         columns = (self.tape.opcode, self.tape.arg0, self.tape.arg1)
         tables = self.tape._tables.used(len(self.tape), {block.row for block in self.tape.blocks})
-        return Pattern.of_rows(columns, tables, np.arange(self.inputs.size, dtype=np.int32), rows)
+        return Dependences(columns, tables, np.arange(self.inputs.size, dtype=np.int32), rows)
 
     def gradient_rows(self, output: int) -> NDArray[np.int32]:
         """Append the adjoint rows of one output; returns those of the inputs, -1 for a passive one."""

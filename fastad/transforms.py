@@ -17,7 +17,7 @@ from .record.context import Outputs, is_jitted, outer_tape, refuse_dicts
 from .record.dual import Dual
 from .record.functions import value as frozen
 from .recorded import Argnums, Nested, Recorded, run
-from .sparse import Coloring, Pattern, explanation, fewest, scipy_sparse
+from .sparse import Coloring, Direct, Pattern, cheapest, explanation, scipy_sparse
 from .structure import flatten, is_active, is_result
 
 
@@ -129,7 +129,9 @@ def jacobian(
         directions at a time, and records nothing.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements, from as many sweeps
-        as the pattern has colours. A colouring from an earlier `sparsity` is used as it is; its pattern must hold.
+        as the pattern has colours; for ``mode="auto"`` element by element, where rows depend on so few inputs that
+        carrying all their derivatives costs less. A colouring from an earlier `sparsity` is used as it is: its
+        pattern must hold, which one more sweep checks.
     explain : bool
         Print what forward, reverse and compressed sweeps cost, and which is taken.
 
@@ -145,6 +147,8 @@ def jacobian(
         ``sparse`` without SciPy.
     NestingError
         ``sparse`` inside another transform.
+    PatternError
+        The derivative has elements outside the pattern of the colouring given.
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"mode={mode!r}: expected 'auto', 'forward' or 'reverse'")
@@ -179,30 +183,50 @@ def _compressed(recorded: Recorded, outputs: Outputs, mode: str, sparse: bool | 
     _refuse_nested(recorded)
     if sparse:
         scipy_sparse()
-    coloring = sparse if isinstance(sparse, Coloring) else fewest(recorded.pattern(outputs.rows), mode)
-    _check_shape(coloring, outputs.rows.size, recorded.inputs.size)
+    coloring, direct = _ways(recorded, outputs.rows, mode, sparse)
     compress = bool(sparse) or (mode == "auto" and least > _FEW and coloring.count < least)
     if explain:
-        forward = outputs.rows.size > recorded.inputs.size
-        dense = ("forward" if forward else "reverse") if mode == "auto" else mode
-        print(explanation(coloring.pattern, coloring, "compressed" if compress else dense))
+        chosen = "compressed" if direct is None else f"element by element, {direct.elements_per_row:.2g} a row"
+        if not compress:
+            forward = outputs.rows.size > recorded.inputs.size
+            chosen = ("forward" if forward else "reverse") if mode == "auto" else mode
+        print(explanation(coloring.pattern, coloring, chosen))
     if not compress:
         return None
-    data = coloring.differentiate(
-        lambda directions: recorded.tangents_of(outputs.rows, directions),
-        lambda seeds: recorded.adjoints_of(outputs.rows, seeds),
-    )
+    data = _elements(recorded, outputs.rows, coloring, direct, check=sparse is coloring)
     return coloring.pattern.to_scipy(data) if sparse else coloring.pattern.to_dense(data)
+
+
+def _ways(
+    recorded: Recorded, rows: NDArray[np.int32], mode: str, sparse: bool | Coloring, symmetric: bool = False
+) -> tuple[Coloring, Direct | None]:
+    """The colouring given, or the one with the fewest colours; and what is cheaper than that, or None."""
+    if not isinstance(sparse, Coloring):
+        return cheapest(recorded.dependences(rows), mode, symmetric)
+    if sparse.pattern.shape != (rows.size, recorded.inputs.size):
+        raise ShapeError(f"sparse={sparse!r}: the derivative has shape {(rows.size, recorded.inputs.size)} here")
+    return sparse, None
+
+
+def _elements(
+    recorded: Recorded, rows: NDArray[np.int32], coloring: Coloring, direct: Direct | None, check: bool
+) -> NDArray[np.float64]:
+    """Elements of the derivative of some rows; with a check for a colouring that was made somewhere else."""
+    if direct is not None:
+        return direct.differentiate(recorded.tape.partial0, recorded.tape.partial1)
+    ways = (
+        lambda directions: recorded.tangents_of(rows, directions),
+        lambda seeds: recorded.adjoints_of(rows, seeds),
+    )
+    data = coloring.differentiate(*ways)
+    if check:
+        coloring.agree(data, *ways)
+    return data
 
 
 def _refuse_nested(recorded: Recorded) -> None:
     if isinstance(recorded, Nested):
         raise NestingError("sparse derivatives inside another transform are not available; leave out sparse there")
-
-
-def _check_shape(coloring: Coloring, n_out: int, n_in: int) -> None:
-    if coloring.pattern.shape != (n_out, n_in):
-        raise ShapeError(f"sparse={coloring!r}: the derivative has shape {(n_out, n_in)} here")
 
 
 def sparsity(f: Callable[..., Any], *args: Any, argnums: Argnums = 0, hessian: bool = False) -> Pattern:
@@ -238,7 +262,7 @@ def sparsity(f: Callable[..., Any], *args: Any, argnums: Argnums = 0, hessian: b
     recorded = run(f, args, {}, argnums)
     _refuse_nested(recorded)
     outputs = Outputs(recorded.tape, recorded.result)
-    return recorded.pattern(_gradient_rows(recorded, outputs) if hessian else outputs.rows)
+    return recorded.dependences(_gradient_rows(recorded, outputs) if hessian else outputs.rows).pattern()
 
 
 def _gradient_rows(recorded: Recorded, outputs: Outputs) -> NDArray[np.int32]:
@@ -328,7 +352,9 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring
         The arguments to differentiate by.
     sparse : bool or Coloring
         Return one ``scipy.sparse.csr_array`` of all argument elements by themselves, from as many sweeps as a star
-        colouring of the pattern has colours. A colouring from an earlier `sparsity` is used as it is.
+        colouring of the pattern has colours, or element by element. A colouring from an earlier `sparsity` (star, or
+        acyclic with fewer colours and more rounding) is used as it is: its pattern must hold, which one more sweep
+        checks.
 
     Returns
     -------
@@ -366,13 +392,8 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, sparse: bool | Coloring
         recorded = run(f, args, kwargs, argnums)
         _refuse_nested(recorded)
         rows = _gradient_rows(recorded, Outputs(recorded.tape, recorded.result))
-        coloring = sparse if isinstance(sparse, Coloring) else recorded.pattern(rows).color_star()
-        _check_shape(coloring, rows.size, rows.size)
-        data = coloring.differentiate(
-            lambda directions: recorded.tangents_of(rows, directions),
-            lambda seeds: recorded.adjoints_of(rows, seeds),
-        )
-        return coloring.pattern.to_scipy(data)
+        coloring, direct = _ways(recorded, rows, "auto", sparse, symmetric=True)
+        return coloring.pattern.to_scipy(_elements(recorded, rows, coloring, direct, check=sparse is coloring))
 
     return derivative
 

@@ -5,11 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from bench import __main__ as cli
-from bench import report, timing
+from bench import plot, report, timing
 from bench.core import Row
-from bench.problems import PROBLEMS, down_and_out, libor, local_vol, long_tape, many_paths, rosenbrock
+from bench.problems import (
+    PROBLEMS,
+    bundle,
+    down_and_out,
+    libor,
+    local_vol,
+    long_tape,
+    many_paths,
+    rosenbrock,
+    sparse_hessian,
+    sparse_jacobian,
+)
 from bench.tools import numba_value, ways
 from bench.tools import numpy as numpy_tool
 
@@ -131,6 +143,63 @@ def test_a_wrong_or_failing_tool_makes_the_run_fail(short, monkeypatch, capsys, 
     assert words in out
 
 
+def test_pictures_of_times_against_sizes(tmp_path, capsys):
+    rows = [
+        Row("sparse_jacobian", f"band, {n:,} variables", tool, 1, "non-zero", samples=[t, t], items=3 * n)
+        for n in (1_000, 10_000)
+        for tool, t in (("fastad", 1e-7), ("jax", 2e-8))
+    ]
+    (ax,) = plot.draw([*rows, row("fastad", 1.0)]).axes
+    lines = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    np.testing.assert_allclose(lines["fastad"], [[3e3, 3e-4], [3e4, 3e-3]])
+    np.testing.assert_allclose(lines["jax"], [[3e3, 6e-5], [3e4, 6e-4]])
+    assert ax.get_title() == "sparse_jacobian, band, n variables (non-zeros)"
+    report.save(str(tmp_path / "a.json"), rows, False, [], 0.0)
+    assert cli.main(["plot", str(tmp_path / "a.json"), str(tmp_path / "a.png")]) == 0
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    with pytest.raises(SystemExit, match="several sizes"):
+        plot.draw([row("fastad", 1.0)])
+
+
+def test_bundle_adjustment_by_hand():
+    """Residuals in vector form (Rodrigues' formula by SciPy), and derivatives by central differences."""
+    data = bundle.made_up(3, 5, 20)
+    values, slopes = data.by_hand
+    for i in range(data.n):
+        camera, point = data.cameras[data.camera_of[i]], data.points[data.point_of[i]]
+        seen = Rotation.from_rotvec(camera[:3]).apply(point - camera[3:6])
+        on_plane = seen[:2] / seen[2]
+        square = on_plane @ on_plane
+        pixel = camera[6] * on_plane * (1.0 + camera[9] * square + camera[10] * square**2) + camera[7:9]
+        np.testing.assert_allclose(values[i], data.weights[i] * (pixel - data.features[i]), rtol=1e-10, atol=1e-10)
+    inputs, h = data.inputs.T, 1e-6
+    for j in range(bundle.INPUTS):
+        step = h * (np.arange(bundle.INPUTS) == j)[:, None]
+        up, down = (np.array(bundle.residuals(inputs + s * step, data.features.T)) for s in (1.0, -1.0))
+        np.testing.assert_allclose(slopes[:, :, j], ((up - down) / (2.0 * h)).T, rtol=1e-5, atol=1e-4)
+    indptr, indices = data.structure
+    assert indptr[-1] == indices.size == 31 * data.n
+    assert (np.diff(indices.reshape(-1)[: 30 * data.n].reshape(-1, 15), axis=1) > 0).all()
+    assert "an element is off" in bundle.check(data, (values, np.zeros(31 * data.n)))
+
+
+@pytest.mark.parametrize("problem", [sparse_jacobian, sparse_hessian], ids=lambda p: p.PROBLEM.name)
+def test_sparse_systems_written_out(problem):
+    """Jacobians by complex step; Hessians by central differences of complex steps."""
+    for name, system in problem.PROBLEM.cases(True).items():
+        x, f = system.x, lambda x, system=system: system.f(x, sparse_jacobian.NUMPY)
+        known = system.known.toarray()
+        rng = np.random.default_rng(0)
+        v, w = rng.normal(size=(2, x.size))
+        if problem is sparse_jacobian:
+            np.testing.assert_allclose(known @ v, f(x + 1e-30j * v).imag / 1e-30, rtol=1e-10, atol=1e-10, err_msg=name)
+        else:
+            slopes = [f(x + s * 1e-5 * w + 1e-30j * v).imag / 1e-30 for s in (1.0, -1.0)]
+            assert v @ known @ w == pytest.approx((slopes[0] - slopes[1]) / 2e-5, rel=1e-6), name
+        assert problem.check(system, system.known) == ""
+        assert "off by" in problem.check(system, 1.001 * system.known)
+
+
 def row(tool, *samples):
     return Row("rosenbrock", "n = 10", tool, 1, "call", 0.1, 0.1, list(samples))
 
@@ -161,7 +230,9 @@ def test_a_process_tells_its_time_and_memory():
     assert "price" in many_paths.check(2_000, timed.answer | {"price": 7.0})
 
 
-@pytest.mark.parametrize("problem", ["libor", "local_vol", "long_tape", "scaling"])
+@pytest.mark.parametrize(
+    "problem", ["libor", "local_vol", "long_tape", "scaling", "bundle", "sparse_jacobian", "sparse_hessian"]
+)
 def test_fastad_answers_right(problem):
     """One call of every case at quick sizes, checked as a run does; the other tools are checked by a run."""
     for name in ("fastad", "fastad_value"):

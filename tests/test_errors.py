@@ -17,6 +17,7 @@ from fastad.errors import (
     DivergenceError,
     FastadError,
     NestingError,
+    PatternError,
     ShapeError,
     StaticArgumentError,
     TapeError,
@@ -60,6 +61,7 @@ def test_every_error_is_a_fastad_error_and_a_builtin():
         ShapeError: ValueError,
         NestingError: NotImplementedError,
         DivergenceError: RuntimeError,
+        PatternError: ValueError,
         StaticArgumentError: ValueError,
     }
     for error, builtin in fitting.items():
@@ -543,7 +545,7 @@ def test_arguments_of_a_program(program):
         with pytest.raises(TypeError):
             program(wrong, 2.0)
     assert program(3.0, 2.0) == 6.0, "usable afterwards"
-    raises(NestingError, r"fad\.value", program, fad.Tape().input(1.0), 2.0)
+    raises(NestingError, r"fad\.value", program.grad, fad.Tape().input(1.0), 2.0)
     raises(ShapeError, "argnums=2: the function has 2 arguments", lambda: program.grad(1.0, 2.0, argnums=2))
 
 

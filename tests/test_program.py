@@ -389,14 +389,34 @@ def test_a_condition_is_no_result():
 # -------------------- actives as arguments --------------------
 
 
-def test_programs_do_not_nest():
-    program = fad.record(lambda x, y: x * y, 2.0, 3.0)
+def test_calls_nest(tmp_path):
+    """Inside another transform the function itself runs, branches included: the program is its function."""
+
+    def f(x, y):
+        return x * x * y if x > y else x * y
+
+    program = fad.record(f, 3.0, 2.0)
     both = fad.record(lambda v: v[0] * v[1], np.ones(2))
-    with pytest.raises(NestingError):
-        fad.grad(lambda x: program(x, 3.0))(2.0)
-    with pytest.raises(NestingError):
-        fad.grad(lambda v: both(v))(np.ones(2))
-    with pytest.raises(NestingError):
+    for x, y in ((3.0, 2.0), (2.0, 3.0)):
+        assert fad.grad(program, argnums=(0, 1))(x, y) == fad.grad(f, argnums=(0, 1))(x, y)
+        assert fad.hessian(program)(x, y) == fad.hessian(f)(x, y)
+        assert fad.grad(lambda x, y=y: 2.0 * program(x, y))(x) == 2.0 * fad.grad(f)(x, y)
+    np.testing.assert_array_equal(fad.grad(both)(np.array([2.0, 5.0])), [5.0, 2.0])
+    outer = fad.record(lambda x, y: fad.exp(program(x, y)), 3.0, 2.0)
+    x = np.array([0.5, 1.5, 2.5])
+    batch = outer.batch(x, 1.0, axes=(0, None))
+    np.testing.assert_allclose(batch.value, np.exp(np.where(x > 1.0, x * x, x)), rtol=1e-14)
+    np.testing.assert_allclose(batch.gradient, batch.value * np.where(x > 1.0, 2.0 * x, 1.0), rtol=1e-14)
+    assert fad.monte_carlo(lambda p, z: program(p, 1.0 + z[0] * z[0]), 0.5, normals=1, paths=100).gradient > 1.0
+    program.save(tmp_path / "f.npz")
+    with pytest.raises(NestingError, match="without its function"):
+        fad.grad(fad.load(tmp_path / "f.npz"))(3.0, 2.0)
+    assert program(4.0, 5.0) == 20.0
+
+
+def test_methods_do_not_nest():
+    program = fad.record(lambda x, y: x * y, 2.0, 3.0)
+    with pytest.raises(NestingError, match=r"fad\.grad\(program\)"):
         fad.grad(lambda x: program.grad(x, 3.0))(2.0)
     with pytest.raises(NestingError):
         fad.grad(lambda x: program.batch(x, np.ones(3), axes=(None, 0)).value[0])(2.0)
@@ -413,16 +433,14 @@ def test_actives_of_an_explicit_tape():
     program = fad.record(lambda x, y: x * y, 2.0, 3.0)
     both = fad.record(lambda v: v[0] * v[1], np.ones(2))
     for call in (
-        lambda: program(x, 3.0),
-        lambda: program(x, x),
         lambda: program.grad(3.0, x),
         lambda: program.vjp((x, 3.0), 1.0),
         lambda: program.batch(x, np.ones(3), axes=(None, 0)),
-        lambda: both(v),
         lambda: both.batch(v, axes=0),
     ):
         with pytest.raises(NestingError):
             call()
+    assert tape.reverse(program(x, x) * both(v)).tolist() == [8.0, 8.0, 4.0]
     assert program(4.0, 5.0) == 20.0
 
 

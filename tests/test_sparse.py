@@ -3,16 +3,18 @@
 import builtins
 import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.sparse.csgraph
 from helpers_core import instructions, points, repeatable, run_program
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fastad as fad
-from fastad.errors import NestingError, ShapeError
+from fastad.errors import NestingError, PatternError, ProgramFormatError, ShapeError
 from fastad.sparse import Pattern, fewest
 
 
@@ -140,32 +142,73 @@ def test_columns_of_one_colour_share_no_row(dense):
     assert fewest(pattern, "auto").count == min(pattern.color_columns().count, pattern.color_rows().count)
 
 
-@repeatable
-@given(
-    dense=st.integers(1, 9).flatmap(lambda n: st.lists(st.booleans(), min_size=n * n, max_size=n * n)),
-    thin=st.booleans(),
-)
-def test_star_colouring(dense, thin):
-    """Neighbours differ, and no path of four vertices has two colours; the elements come back."""
+def in_a_frame(dense, thin):
+    """A symmetric pattern as wide as a frame of unconnected vertices, which keeps it sparse enough to be coloured."""
     n = int(len(dense) ** 0.5)
     full = np.array(dense).reshape(n, n)
     full = (full & full.T) | np.eye(n, dtype=bool) if thin else full | full.T
-    # A frame of unconnected vertices keeps the matrix sparse enough to be coloured at all.
-    size = 3 * n
-    matrix = np.eye(size, dtype=bool)
+    matrix = np.eye(3 * n, dtype=bool)
     matrix[:n, :n] = full
+    return n, matrix
+
+
+def symmetric_values(matrix):
+    size = len(matrix)
+    values = np.triu(np.arange(1.0, size * size + 1.0).reshape(size, size))
+    return np.where(matrix, values + np.triu(values, 1).T, 0.0)
+
+
+@repeatable
+@given(dense=squares, thin=st.booleans())
+def test_star_colouring(dense, thin):
+    """Neighbours differ, and no path of four vertices has two colours; the elements come back."""
+    n, matrix = in_a_frame(dense, thin)
     pattern = pattern_of(matrix)
     coloring = pattern.color_star()
     colors = coloring.colors
-    edges = matrix & ~np.eye(size, dtype=bool)
+    edges = matrix & ~np.eye(len(matrix), dtype=bool)
     assert (colors[np.nonzero(edges)[0]] != colors[np.nonzero(edges)[1]]).all()
     for a, b, c, d in itertools.permutations(range(n), 4):
         if edges[a, b] and edges[b, c] and edges[c, d]:
             assert len({colors[a], colors[b], colors[c], colors[d]}) > 2
-    values = np.triu(np.arange(1.0, size * size + 1.0).reshape(size, size))
-    values = np.where(matrix, values + np.triu(values, 1).T, 0.0)
+    values = symmetric_values(matrix)
     got = coloring.differentiate(lambda way: values @ way, None)
     np.testing.assert_array_equal(pattern.to_dense(got), values)
+
+
+@repeatable
+@given(dense=squares, thin=st.booleans())
+def test_acyclic_colouring(dense, thin):
+    """Neighbours differ, and what two colours leave of the graph is a forest: a tree has an edge less than vertices."""
+    _, matrix = in_a_frame(dense, thin)
+    pattern = pattern_of(matrix)
+    coloring = pattern.color_acyclic()
+    colors = coloring.colors
+    edges = matrix & ~np.eye(len(matrix), dtype=bool)
+    assert (colors[np.nonzero(edges)[0]] != colors[np.nonzero(edges)[1]]).all()
+    for a, b in itertools.combinations(range(coloring.count), 2):
+        two = np.isin(colors, (a, b))
+        part = edges[np.ix_(two, two)]
+        parts = scipy.sparse.csgraph.connected_components(part, directed=False)[0]
+        assert part.sum() // 2 == two.sum() - parts
+    values = symmetric_values(matrix)
+    got = coloring.differentiate(lambda way: values @ way, None)
+    np.testing.assert_array_equal(pattern.to_dense(got), values)
+
+
+@repeatable
+@given(dense=patterns)
+def test_colouring_of_both_sides(dense):
+    """Every element comes back, whichever rows or columns are taken by themselves."""
+    pattern = pattern_of(dense)
+    data = np.arange(1.0, pattern.nnz + 1.0)
+    matrix = pattern.to_dense(data)
+    for one in (pattern, pattern.T):
+        coloring, values = one.color_both(), matrix if one is pattern else matrix.T
+        got = coloring.differentiate(lambda way, v=values: v @ way, lambda seed, v=values: v.T @ seed)
+        np.testing.assert_array_equal(one.to_dense(got), values)
+        assert coloring.count == coloring.directions + (coloring.row_colors.max(initial=-1) + 1)
+        coloring.verify()
 
 
 def test_numbers_of_colours():
@@ -176,6 +219,36 @@ def test_numbers_of_colours():
         assert fad.sparsity(arrow_head, x, hessian=True).color_star().count == 2
     pattern = pattern_of(np.vstack([np.ones(30, bool), np.eye(30, dtype=bool)]))
     assert (pattern.color_columns().count, pattern.color_rows().count) == (30, 2)
+    # A grid whose cells meet four neighbours: a star colouring cannot do with the three of an acyclic one.
+    grid = np.arange(400).reshape(20, 20)
+    dense = np.eye(400, dtype=bool)
+    for i, j in ((grid[1:], grid[:-1]), (grid[:, 1:], grid[:, :-1])):
+        dense[i, j] = dense[j, i] = True
+    acyclic, star = pattern_of(dense).color_acyclic(), pattern_of(dense).color_star()
+    assert acyclic.count <= 4 < star.count
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_a_full_row_and_a_full_column(transpose):
+    """Neither columns nor rows alone can be compressed: one of them first takes three sweeps."""
+    n = 300
+    dense = np.zeros((1 + n // 2, n), dtype=bool)
+    dense[1 + np.arange(n) // 2, np.arange(n)] = True
+    dense[0], dense[:, 0] = True, True
+
+    def f(x):
+        if transpose:
+            return fad.array([x.sum(), *(x[0] * x[1 + np.arange(1, n) // 2])])
+        return fad.array([(x * x).sum(), *(x[::2] * x[1::2] + x[0])])
+
+    x = np.linspace(0.5, 1.5, 1 + n // 2 if transpose else n)
+    pattern = fad.sparsity(f, x)
+    np.testing.assert_array_equal(pattern.to_dense(), dense.T if transpose else dense)
+    coloring = fewest(pattern, "auto")
+    assert (coloring.count, coloring.kind) == (3, "rows first" if transpose else "columns first")
+    got = fad.jacobian(f, sparse=True)(x)
+    np.testing.assert_allclose(got.toarray(), fad.jacobian(f, mode="reverse")(x), rtol=1e-14)
+    np.testing.assert_allclose(fad.record(f, x).jacobian(x, sparse=True).toarray(), got.toarray(), rtol=1e-14)
 
 
 # -------------------- compressed derivatives --------------------
@@ -206,6 +279,27 @@ def test_hessians():
     np.testing.assert_allclose(got.toarray(), expected, rtol=1e-13)
 
 
+@repeatable
+@given(program=instructions, x=points)
+def test_the_same_bits_by_colours_and_element_by_element(program, x):
+    """Rows that carry their own derivatives do what a forward sweep does, products that are zero left out."""
+    f, x = lambda v: fad.array(run_program(program, v, fad)), np.array(x)
+    dense = fad.jacobian(f, mode="forward")(x)
+    for mode in ("auto", "forward"):
+        np.testing.assert_array_equal(fad.jacobian(f, mode=mode, sparse=True)(x).toarray(), dense)
+    np.testing.assert_array_equal(fad.record(f, x).jacobian(x, sparse=True).toarray(), dense)
+
+
+def test_a_zero_factor_is_zero():
+    """Element by element, too: an infinite partial of the operand that is not taken."""
+    x = np.array([0.0, 4.0, -1.0])
+    f = lambda x: fad.where(x > 0.0, fad.sqrt(x), 0.0) + x[::-1] * fad.stop_gradient(x)  # noqa: E731
+    for got in (fad.jacobian(f, sparse=True)(x), fad.record(f, np.ones(3)).jacobian(x, sparse=True)):
+        np.testing.assert_array_equal(got.toarray(), [[0.0, 0.0, 0.0], [0.0, 4.25, 0.0], [-1.0, 0.0, 0.0]])
+    nan = fad.jacobian(lambda x: fad.array([x[0] * np.nan, x[1]]), sparse=True)(x).toarray()
+    np.testing.assert_array_equal(nan, [[np.nan, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
 def test_structures():
     """One matrix over all elements, in the order of the leaves."""
     f = lambda p: {"u": p["v"] * p["a"], "w": p["v"][0]}  # noqa: E731
@@ -228,21 +322,120 @@ def test_programs():
     assert got.nnz == 4
 
 
-def test_objects_are_reusable():
+def colorings_of(x):
+    full = np.eye(50, dtype=bool)
+    full[0], full[:, 0] = True, True
+    return [
+        fad.sparsity(banded, x).color_columns(),
+        fad.sparsity(banded, x).color_rows(),
+        fad.sparsity(arrow_head, x, hessian=True).color_star(),
+        fad.sparsity(arrow_head, x, hessian=True).color_acyclic(),
+        pattern_of(full).color_both(),
+        pattern_of(full[:, 1:]).color_both(),
+        pattern_of(full[1:]).color_both(),
+    ]
+
+
+def test_objects_are_reusable(tmp_path):
     x = np.linspace(0.5, 1.5, 20)
-    coloring = pickle.loads(pickle.dumps(fad.sparsity(banded, x).color_columns()))
-    np.testing.assert_allclose(fad.jacobian(banded, sparse=coloring)(x + 1.0).toarray(), banded_jacobian(x + 1.0))
-    star = fad.sparsity(arrow_head, x, hessian=True).color_star()
-    np.testing.assert_allclose(fad.hessian(arrow_head, sparse=star)(x + 1.0).toarray(), arrow_head_hessian(x + 1.0))
-    assert "3 colours" in repr(coloring)
+    for number, coloring in enumerate(colorings_of(x)):
+        coloring.verify()
+        coloring.save(tmp_path / "coloring.npz")
+        coloring.pattern.save(tmp_path / "pattern.npz")
+        copies = [pickle.loads(pickle.dumps(coloring)), Pattern.load_coloring(tmp_path / "coloring.npz")]
+        for copy in copies:
+            assert (copy.kind, copy.count, copy.pattern.shape) == (
+                coloring.kind,
+                coloring.count,
+                coloring.pattern.shape,
+            )
+            np.testing.assert_array_equal(copy.colors, coloring.colors)
+            assert repr(copy) == repr(coloring)
+            if number < 2:
+                got = fad.jacobian(banded, sparse=copy)(x + 1.0)
+                np.testing.assert_allclose(got.toarray(), banded_jacobian(x + 1.0), rtol=1e-14)
+            elif number < 4:
+                got = fad.hessian(arrow_head, sparse=copy)(x + 1.0)
+                np.testing.assert_allclose(got.toarray(), arrow_head_hessian(x + 1.0), rtol=1e-13)
+        pattern = Pattern.load(tmp_path / "pattern.npz")
+        np.testing.assert_array_equal(pattern.to_dense(), coloring.pattern.to_dense())
     with pytest.raises(ShapeError, match=r"\(28, 30\)"):
-        fad.jacobian(banded, sparse=coloring)(np.ones(30))
+        fad.jacobian(banded, sparse=fad.sparsity(banded, x).color_columns())(np.ones(30))
+    with pytest.raises(ShapeError, match="symmetric"):
+        fad.sparsity(banded, x).color_star()
+
+
+def test_damaged_files(tmp_path):
+    x = np.linspace(0.5, 1.5, 20)
+    for coloring in colorings_of(x)[:4]:
+        wrong = replace(coloring, colors=np.where(coloring.colors >= 0, 0, -1).astype(np.int32))
+        with pytest.raises(PatternError, match="mixes up"):
+            wrong.verify()
+        wrong.save(tmp_path / "wrong.npz")
+        with pytest.raises(ProgramFormatError, match="colouring"):
+            Pattern.load_coloring(tmp_path / "wrong.npz")
+    pattern = fad.sparsity(banded, x)
+    for damaged in (
+        replace(pattern, indices=pattern.indices + 1),
+        replace(pattern, indices=pattern.indices[::-1].copy()),
+        replace(pattern, indptr=pattern.indptr[:-1]),
+        replace(pattern, indptr=pattern.indptr[::-1].copy()),
+    ):
+        damaged.save(tmp_path / "wrong.npz")
+        with pytest.raises(ProgramFormatError, match="not a readable pattern"):
+            Pattern.load(tmp_path / "wrong.npz")
+    pattern.save(tmp_path / "pattern.npz")
+    data = (tmp_path / "pattern.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(data[: len(data) // 2])
+    for name, load in (("cut.npz", Pattern.load), ("pattern.npz", Pattern.load_coloring)):
+        with pytest.raises(ProgramFormatError):
+            load(tmp_path / name)
+
+
+def test_a_colouring_of_another_branch_is_noticed():
+    """The pattern of one branch lacks the elements of the other: one more product of the matrix tells."""
+
+    def f(x):
+        return fad.array([x[0] * x[1] if x[2] > 0.0 else x[0] * x[2], x[1] ** 2, x[2]])
+
+    here, there = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, -3.0])
+    for coloring in (fad.sparsity(f, here).color_columns(), fad.sparsity(f, here).color_rows()):
+        assert fad.jacobian(f, sparse=coloring)(here).nnz == 4
+        with pytest.raises(PatternError, match=r"fad\.sparsity"):
+            fad.jacobian(f, sparse=coloring)(there)
+    g = lambda x: f(x).sum()  # noqa: E731
+    star = fad.sparsity(g, here, hessian=True).color_star()
+    with pytest.raises(PatternError, match="outside its pattern"):
+        fad.hessian(g, sparse=star)(there)
+
+
+def test_pictures(tmp_path):
+    """A mark where an element is, in the colour of its column; a density where there are too many."""
+    x = np.linspace(0.5, 1.5, 12)
+    for coloring in colorings_of(x):
+        (marks,) = coloring.plot().collections
+        places = {(int(i), int(j)) for j, i in marks.get_offsets()}
+        assert places == set(zip(*(at.tolist() for at in np.nonzero(coloring.pattern.to_dense()))))
+        assert len(set(marks.get_array().tolist())) == coloring.count
+    large = fad.sparsity(banded, np.ones(9000))
+    ax = large.plot()
+    (image,) = ax.images
+    assert image.get_array().shape == (400, 400)
+    assert np.diag(image.get_array()).min() > 0.0 == image.get_array()[0, 200]
+    ax.figure.savefig(tmp_path / "pattern.png")
+
+
+def full_columns(x):
+    """A full row and a full column: more inputs than a row carries derivatives of."""
+    return fad.array([x.sum(), *(x[2:] * x[0])])
 
 
 @pytest.mark.parametrize(
     ("f", "n", "mode", "expected"),
     [
-        (banded, 90, "auto", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: compressed"),
+        (banded, 90, "auto", "compressed 3 directions; chosen: element by element, 1.8 a row"),
+        (lambda x: x * x.sum(), 90, "auto", "reverse 90 seeds, compressed 90 directions; chosen: reverse"),
+        (full_columns, 90, "auto", "reverse 89 seeds, compressed 2 directions and 1 seeds; chosen: compressed"),
         (banded, 20, "auto", "forward 20 directions, reverse 18 seeds, compressed 3 directions; chosen: reverse"),
         (banded, 90, "forward", "forward 90 directions, reverse 88 seeds, compressed 3 directions; chosen: forward"),
         (arrow_head, 5, "auto", "forward 5 directions, reverse 1 seeds, compressed 1 seeds; chosen: reverse"),

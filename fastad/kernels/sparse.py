@@ -1,4 +1,4 @@
-"""Sparsity: which inputs a row depends on, and colourings that let one direction serve many columns.
+"""Sparsity: which inputs a row depends on.
 
 Patterns are in compressed rows: the columns of row i are ``indices[indptr[i]:indptr[i + 1]]``, ascending.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import jit
+from ._simd import fma
 from .derivative_rows import _HAS_PARTIAL
+from .sweeps import masked_fma
 
 # Sets of more elements are not kept per row, but collected from the rows below when an output needs them: a sum of n
 # terms would otherwise keep n sets of up to n elements.
@@ -172,89 +174,58 @@ def transposed(indptr, indices, n_columns):
 
 
 @jit
-def color_columns(indptr, indices, column_ptr, column_rows, order, most):
-    """Partial distance-2 colouring: columns of one colour share no row. Returns colours and their number.
-
-    Greedy in the given order; gives up, with the number ``most`` + 1, once it needs more than ``most``.
-    """
-    n = column_ptr.size - 1
-    colors = np.full(n, -1, np.int32)
-    forbidden = np.full(most + 2, -1, np.int64)
-    count = 0
-    for j in order:
-        for k in range(column_ptr[j], column_ptr[j + 1]):
-            i = column_rows[k]
-            for other in range(indptr[i], indptr[i + 1]):
-                color = colors[indices[other]]
-                if color >= 0:
-                    forbidden[color] = j
-        color = 0
-        while color < count and forbidden[color] == j:
-            color += 1
-        if color == most:
-            return colors, most + 1
-        colors[j] = color
-        count = max(count, color + 1)
-    return colors, count
+def count_elements(needed, column, starts, lengths):
+    """Rows that an element-by-element sweep computes, and elements in all; -1 where a set was not kept."""
+    rows, elements = 0, np.int64(0)
+    for row in range(needed.size):
+        if needed[row] and lengths[row] == _LARGE:
+            return 0, np.int64(-1)
+        if needed[row] and lengths[row] > 0:
+            rows += column[row] < 0
+            elements += lengths[row]
+    return rows, elements
 
 
 @jit
-def color_star(indptr, indices, order, dense):
-    """Star colouring of a symmetric pattern: no path of four vertices has two colours. Returns colours, their number.
+def place_elements(opcode, arg0, arg1, column, needed, starts, lengths, pool, rows, begins, ends, first, second, where):
+    """Number the elements of all needed rows from 1, and find each in the sets of its row's operands.
 
-    Vertices of more than ``dense`` neighbours, which come first in the order, get colours of their own: no path
-    through such a vertex has two colours, so their neighbours need not be visited, and an arrow-head costs O(n).
+    Fills, for the rows to compute, ``rows`` and where their elements begin and end; for every element ``first`` and
+    ``second``, the numbers of the operands' elements of the same column, 0 where there is none; and ``where``, the
+    first element of every row.
     """
-    n = indptr.size - 1
-    colors = np.full(n, -1, np.int32)
-    forbidden = np.full(n + 1, -1, np.int64)
-    count = own = 0
-    for v in order:
-        if indptr[v + 1] - indptr[v] > dense:
-            colors[v] = count
-            count += 1
-            own = count
+    at, count = 1, 0
+    for row in range(opcode.size):
+        if not needed[row] or lengths[row] == 0:
             continue
-        for kw in range(indptr[v], indptr[v + 1]):
-            w = indices[kw]
-            if w == v:
-                continue
-            if colors[w] >= 0:
-                forbidden[colors[w]] = v
-                if colors[w] < own:
-                    continue
-            for kx in range(indptr[w], indptr[w + 1]):
-                x = indices[kx]
-                if x == v or x == w or colors[x] < 0 or forbidden[colors[x]] == v:
-                    continue
-                if colors[w] < 0:
-                    forbidden[colors[x]] = v
-                    continue
-                if colors[x] < own:
-                    continue
-                for ky in range(indptr[x], indptr[x + 1]):
-                    y = indices[ky]
-                    if y != w and y != x and colors[y] == colors[w]:
-                        forbidden[colors[x]] = v
-                        break
-        color = own
-        while color < count and forbidden[color] == v:
-            color += 1
-        colors[v] = color
-        count = max(count, color + 1)
-    return colors, count
+        where[row] = at
+        if column[row] >= 0:
+            first[at] = second[at] = 0
+            at += 1
+            continue
+        for which in range(2):
+            arg, found = (arg0[row], first) if which == 0 else (arg1[row], second)
+            has = arg >= 0 and _HAS_PARTIAL[opcode[row], which]
+            k, stop = (starts[arg], starts[arg] + lengths[arg]) if has else (0, 0)
+            begin = k
+            for j in range(lengths[row]):
+                own = pool[starts[row] + j]
+                while k < stop and pool[k] < own:
+                    k += 1
+                found[at + j] = where[arg] + k - begin if k < stop and pool[k] == own else 0
+        rows[count], begins[count], ends[count] = row, at, at + lengths[row]
+        at += lengths[row]
+        count += 1
 
 
 @jit
-def recover_star(indptr, indices, colors, compressed, data):
-    """Elements of a symmetric matrix from its products with the sums of the columns of each colour."""
-    seen = np.zeros((compressed.shape[1], 2), np.int64)  # row of the last visit, and how often
-    for i in range(indptr.size - 1):
-        for k in range(indptr[i], indptr[i + 1]):
-            color = colors[indices[k]]
-            if seen[color, 0] != i + 1:
-                seen[color, 0], seen[color, 1] = i + 1, 0
-            seen[color, 1] += 1
-        for k in range(indptr[i], indptr[i + 1]):
-            j = indices[k]
-            data[k] = compressed[i, colors[j]] if seen[colors[j], 1] == 1 else compressed[j, colors[i]]
+def sweep_elements(rows, begins, ends, first, second, partial0, partial1, masked, elements):
+    """Derivatives of rows by the inputs that they depend on; ``elements`` holds 0 and those of the inputs on entry."""
+    for i in range(rows.size):
+        x, y = partial0[rows[i]], partial1[rows[i]]
+        if masked:
+            for k in range(begins[i], ends[i]):
+                elements[k] = masked_fma(elements[second[k]], y, masked_fma(elements[first[k]], x, 0.0))
+        else:
+            for k in range(begins[i], ends[i]):
+                elements[k] = fma(elements[second[k]], y, elements[first[k]] * x)

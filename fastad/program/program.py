@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError, StaticArgumentError
+from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
 from ..record.blocks import Rule
 from ..record.lines import debugging
-from ..sparse import Coloring, scipy_sparse
-from ..structure import Spec, flatten, flatten_like, is_input, is_result, leaf_shapes, real_array
+from ..sparse import Coloring, Direct, scipy_sparse
+from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes, real_array
 from . import second, watch
 from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
@@ -100,7 +100,7 @@ class Program:
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}
         self._gradients: dict[tuple[int, bytes], Recording] = {}
-        self._colorings: dict[tuple[int, bytes], Coloring] = {}
+        self._compressions: dict[tuple[int, bytes], Coloring | Direct] = {}
         self._like: Packing | None = None
         self._quick: Quick | None = None  # for the arguments of the last call
 
@@ -225,12 +225,31 @@ class Program:
             variant, _ = trie.child(variant, branch, lambda: vector)
 
     def __call__(self, *args: Any) -> Any:
-        """Value at these arguments, of the structure of f's result."""
+        """Value at these arguments, of the structure of f's result.
+
+        Inside a transform or another recording, where arguments are active, f itself runs there: its rows become part
+        of the outer recording, and so ``fad.grad(program)`` is what ``fad.grad(f)`` is.
+
+        Raises
+        ------
+        NestingError
+            Active arguments, and no function: the program was loaded.
+        """
         quick = self._quick
         if quick is not None and not debugging() and (value := quick.value(args)) is not None:
             return value
+        if any(map(is_active, flatten(args, is_result)[0])):
+            return self._nested(args)
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))
+
+    def _nested(self, args: tuple[Any, ...]) -> Any:
+        if self._f is None:
+            raise NestingError(
+                "this program was loaded without its function: it cannot run inside another transform or recording; "
+                "call the function itself there"
+            )
+        return self._f(*args)
 
     def value_and_grad(self, *args: Any, argnums: Argnums = 0, out: Vector | None = None) -> tuple[float, Any]:
         """Value and gradient at these arguments, for a function that returns one number.
@@ -268,13 +287,13 @@ class Program:
         Forward sweeps where there are fewer argument than result elements, else reverse ones.
 
         With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
-        colouring are made once per recording.
+        the cheapest way to the elements are found once per recording.
         """
         if sparse:
             scipy_sparse()
             recording, point = self._at(args)
             elements = self._argument(recording, argnums)[1]
-            return second.compressed(recording, point, elements, self._coloring(recording, elements, False))
+            return second.compressed(recording, point, elements, self._compression(recording, elements, False))
         return self._value_and_jacobian(args, argnums)[1]
 
     def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
@@ -312,7 +331,7 @@ class Program:
         gradient = self._gradient(recording, inputs, elements)
         point = gradient.evaluate(self._bind(args)[1])
         if sparse:
-            return second.compressed(gradient, point, elements, self._coloring(gradient, elements, True))
+            return second.compressed(gradient, point, elements, self._compression(gradient, elements, True))
         return nest(inputs, inputs, second.forward(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -335,11 +354,11 @@ class Program:
             self._gradients[key] = second.gradient_recording(recording, inputs, elements)
         return self._gradients[key]
 
-    def _coloring(self, recording: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
+    def _compression(self, recording: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring | Direct:
         key = (id(recording), elements.tobytes())
-        if key not in self._colorings:
-            self._colorings[key] = second.coloring(recording, elements, symmetric)
-        return self._colorings[key]
+        if key not in self._compressions:
+            self._compressions[key] = second.compression(recording, elements, symmetric)
+        return self._compressions[key]
 
     # -------------------- many scenarios --------------------
 

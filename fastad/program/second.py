@@ -14,7 +14,7 @@ from ..errors import ShapeError
 from ..packing import Packing, Vector
 from ..record.linear import Linearization, Numbers
 from ..record.tape import Tape
-from ..sparse import Coloring, Pattern, fewest
+from ..sparse import Coloring, Dependences, Direct, cheapest
 from . import watch
 from .recording import COLUMNS, Point, Recording, sites_of
 
@@ -91,17 +91,20 @@ def _tangents(r: Recording, point: Point, elements: NDArray[np.int64], direction
     return watch.tangents(r, point, everywhere)
 
 
-def coloring(r: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring:
-    """Colouring of the derivative of the outputs by the elements, whatever a lookup picks."""
+def compression(r: Recording, elements: NDArray[np.int64], symmetric: bool) -> Coloring | Direct:
+    """Cheapest way to the derivative of the outputs by the elements, whatever a lookup picks."""
     columns = (r.opcode, r.arg0, r.arg1)
-    pattern = Pattern.of_rows(columns, r.pass_tables, elements.astype(np.int32), r.output_rows)
-    return pattern.color_star() if symmetric else fewest(pattern, "auto")
+    dependences = Dependences(columns, r.pass_tables, elements.astype(np.int32), r.output_rows)
+    coloring, direct = cheapest(dependences, "auto", symmetric)
+    return coloring if direct is None else direct
 
 
-def compressed(r: Recording, point: Point, elements: NDArray[np.int64], colors: Coloring) -> Any:
+def compressed(r: Recording, point: Point, elements: NDArray[np.int64], way: Coloring | Direct) -> Any:
     """Derivative of the outputs by the elements as a SciPy matrix."""
-    data = colors.differentiate(
+    if isinstance(way, Direct):
+        return way.pattern.to_scipy(way.differentiate(point.partial0, point.partial1))
+    data = way.differentiate(
         lambda directions: _tangents(r, point, elements, directions),
         lambda seeds: r.adjoints(point, seeds)[elements],
     )
-    return colors.pattern.to_scipy(data)
+    return way.pattern.to_scipy(data)
