@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import report, timing
-from bench.problems import PROBLEMS
-from bench.tools import TOOLS, installed, ways
+from . import report, timing
+from .problems import PROBLEMS
+from .tools import TOOLS, installed, usable
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, prog: str = "python -m bench") -> int:
+    options = _parser(prog).parse_args(arguments)
     return options.verb(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of fastad and its peers.")
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Benchmarks of fastad and its peers.")
     verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report")
 
     verb = verbs.add_parser("list", help="problems and tools")
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def list_all(options: argparse.Namespace) -> int:
-    doing = {tool: ways(tool) for tool in TOOLS if installed(tool)}
+    doing, _ = usable(TOOLS)
     for name, problem in PROBLEMS.items():
         print(f"{name:14} {problem.section}: {problem.title}")
         print(f"{'':14} by {', '.join(tool for tool, can in doing.items() if name in can)}")
@@ -62,10 +62,9 @@ def run(options: argparse.Namespace) -> int:
     if threads and not all(1 <= n <= timing.cores() for n in threads):
         sys.exit(f"--threads: 1 to {timing.cores()} on this machine, got {options.threads}")
 
-    skipped = [f"{tool}: skipped, {TOOLS[tool]} is not installed" for tool in tools if not installed(tool)]
+    doing, skipped = usable(tools)
     for line in skipped:
         timing.say(line)
-    doing = {tool: ways(tool) for tool in tools if installed(tool)}
     load = timing.load()
     if load > 0.3 and not options.quick:
         timing.say(f"The machine is busy (load {load:.1f}): the times will tell little.")

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench.core import Problem, Row, Way
+from .core import Problem, Row, Way
 
 SHORTEST_SAMPLE = 0.02  # seconds; shorter calls are repeated within a sample
 AGAIN_BELOW = 1.0  # seconds; shorter calls are warmed up by one more

@@ -1,7 +1,9 @@
 """The benchmarks' own oracles, and that a wrong answer or a slowdown does not pass."""
 
+import ast
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,3 +176,13 @@ def test_a_tool_that_is_not_installed_is_skipped_in_one_line(short, monkeypatch,
     monkeypatch.setitem(cli.TOOLS, "jax", "no_such_package_at_all")
     assert cli.main(["run", "normals", "--tools", "jax,numpy", "--quick"]) == 0
     assert "jax: skipped, no_such_package_at_all is not installed" in capsys.readouterr().err
+
+
+def test_imports_are_relative():
+    """The package has another name where it is installed."""
+    for path in Path(timing.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                assert (node.module or "").split(".")[0] != "bench", path
+            if isinstance(node, ast.Import):
+                assert all(alias.name.split(".")[0] != "bench" for alias in node.names), path

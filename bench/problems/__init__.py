@@ -1,7 +1,7 @@
 """All problems by name, in the order in which they run."""
 
-from bench.core import Problem
-from bench.problems import (
+from ..core import Problem
+from . import (
     cold_start,
     down_and_out,
     gmm,

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 PARAMS = {"spot": 100.0, "strike": 100.0, "rate": 0.05, "maturity": 1.0, "sigma": 0.2, "barrier": 90.0}
 COLUMNS = 500

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 RATES, STEPS, PERIOD = 80, 40, 0.25
 TENORS, STRIKES = (4, 8, 20, 28, 40), (0.045, 0.05, 0.055)

@@ -4,9 +4,9 @@ from inspect import getsource
 
 from autograd import value_and_grad
 
-from bench.problems import cold_start as cold
-from bench.problems.rosenbrock import objective_of_arrays
-from bench.tools.arrays.autograd import WAYS as ARRAYS
+from ..problems import cold_start as cold
+from ..problems.rosenbrock import objective_of_arrays
+from .arrays.autograd import WAYS as ARRAYS
 
 
 def rosenbrock(x, threads):

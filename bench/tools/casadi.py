@@ -7,10 +7,10 @@ from inspect import getsource
 import casadi as ca
 import numpy as np
 
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems.down_and_out import payoff
-from bench.problems.rosenbrock import objective
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems.down_and_out import payoff
+from ..problems.rosenbrock import objective
 
 BLOCK = 500  # paths of one call: its work arrays hold all of them
 

@@ -10,9 +10,9 @@ from inspect import getsource
 import ddx
 import numpy as np
 
-from bench.problems import cold_start as cold
-from bench.problems.down_and_out import PARAMS, payoff
-from bench.problems.rosenbrock import objective
+from ..problems import cold_start as cold
+from ..problems.down_and_out import PARAMS, payoff
+from ..problems.rosenbrock import objective
 
 BLOCK = 512  # points of a call, for which the kernel is built: larger ones fall out of the cache
 

@@ -9,18 +9,19 @@ import numpy as np
 from numba import njit
 
 import fastad as fad
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems import local_vol as dupire
-from bench.problems import long_tape as tapes
-from bench.problems import many_paths as million
-from bench.problems import record_loop as in_loop
-from bench.problems.down_and_out import payoff
-from bench.problems.record_mul import loop
-from bench.problems.rosenbrock import objective
-from bench.tools.arrays.fastad import WAYS as ARRAYS
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
+
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems import local_vol as dupire
+from ..problems import long_tape as tapes
+from ..problems import many_paths as million
+from ..problems import record_loop as in_loop
+from ..problems.down_and_out import payoff
+from ..problems.record_mul import loop
+from ..problems.rosenbrock import objective
+from .arrays.fastad import WAYS as ARRAYS
 
 
 def rosenbrock(x, threads):

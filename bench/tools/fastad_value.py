@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from bench.tools import fastad
+from . import fastad
 
 WAYS = {
     "down_and_out": partial(fastad.down_and_out, wrt=None),

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems import local_vol as dupire
-from bench.problems.down_and_out import SMOOTHING
-from bench.problems.rosenbrock import objective_of_arrays
-from bench.tools.arrays.jax import WAYS as ARRAYS
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems import local_vol as dupire
+from ..problems.down_and_out import SMOOTHING
+from ..problems.rosenbrock import objective_of_arrays
+from .arrays.jax import WAYS as ARRAYS
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")

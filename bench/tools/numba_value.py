@@ -8,9 +8,9 @@ from math import exp, factorial, log, sqrt
 import numpy as np
 from numba import njit
 
-from bench.problems import libor as lmm
-from bench.problems import local_vol as dupire
-from bench.problems.down_and_out import SMOOTHING
+from ..problems import libor as lmm
+from ..problems import local_vol as dupire
+from ..problems.down_and_out import SMOOTHING
 
 LANES = 64  # paths side by side in a block: what a vector loop needs, and its rows stay in the first level of cache
 _RATES, _STEPS, _PERIOD, _STRIKES = lmm.RATES, lmm.STEPS, lmm.PERIOD, lmm.STRIKES

@@ -10,11 +10,11 @@ from inspect import getsource
 import numpy as np
 import torch
 
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems.down_and_out import payoff
-from bench.problems.rosenbrock import objective_of_arrays
-from bench.tools.arrays.torch import WAYS as ARRAYS
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems.down_and_out import payoff
+from ..problems.rosenbrock import objective_of_arrays
+from .arrays.torch import WAYS as ARRAYS
 
 BLOCK = 1_000
 LIBOR_BLOCK = 500

@@ -5,9 +5,9 @@ from inspect import getsource
 import numpy as np
 import xad.adj_1st as xadj
 
-from bench.problems import cold_start as cold
-from bench.problems.record_mul import loop
-from bench.problems.rosenbrock import objective
+from ..problems import cold_start as cold
+from ..problems.record_mul import loop
+from ..problems.rosenbrock import objective
 
 
 def value_and_gradient(f, x):
