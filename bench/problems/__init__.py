@@ -2,6 +2,7 @@
 
 from ..core import Problem
 from . import (
+    break_even,
     cold_start,
     down_and_out,
     gmm,
@@ -16,8 +17,10 @@ from . import (
     ode,
     record_loop,
     record_mul,
+    record_operations,
     rosenbrock,
     scaling,
+    sensitivities,
     vmath_accuracy,
 )
 
@@ -26,12 +29,15 @@ PROBLEMS: dict[str, Problem] = {
     for module in (
         rosenbrock,
         record_mul,
+        record_operations,
         record_loop,
         long_tape,
         down_and_out,
         libor,
         local_vol,
+        sensitivities,
         scaling,
+        break_even,
         many_paths,
         normals,
         lse,

@@ -12,6 +12,7 @@ TOOLS: dict[str, str] = {
     "fastad": "fastad",
     "fastad_value": "fastad",
     "numba_value": "numba",
+    "finite_differences": "numba",
     "numpy": "numpy",
     "jax": "jax",
     "autograd": "autograd",

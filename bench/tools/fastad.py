@@ -18,6 +18,7 @@ from ..problems import local_vol as dupire
 from ..problems import long_tape as tapes
 from ..problems import many_paths as million
 from ..problems import record_loop as in_loop
+from ..problems import record_operations as operations
 from ..problems.down_and_out import payoff
 from ..problems.record_mul import loop
 from ..problems.rosenbrock import objective
@@ -39,6 +40,33 @@ def record_mul(data, threads):
         z = loop(x, y, data.n)
         # The sweep needs the rows in the columns, so it flushes them; itself it costs a few ns per product.
         return z.value, *tape.reverse(z)
+
+    return call
+
+
+def record_operations(data, threads):
+    tape = fad.Tape()
+    x = tape.input(operations.START)
+    start = tape.mark()
+
+    def call():
+        tape.rewind(start)
+        y = operations.loop(x, data, fad)
+        return y.value, *tape.reverse(y)
+
+    return call
+
+
+def break_even(data, threads):
+    """From the plain function on: recorded at each call, then replayed over the paths."""
+    params = tuple(data.params.tolist())
+
+    def f(params, z):
+        return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+
+    def call():
+        program = fad.record(f, params, data.z[0])
+        return np.array(program.batch(params, data.z, axes=(None, 0), reduce="mean", threads=threads).gradient)
 
     return call
 
@@ -181,13 +209,16 @@ def cold_start(case, threads):
 WAYS = {
     "rosenbrock": rosenbrock,
     "record_mul": record_mul,
+    "record_operations": record_operations,
     "record_loop": record_loop,
     "long_tape": long_tape,
     "down_and_out": down_and_out,
     "scaling": down_and_out,
     "libor": libor,
+    "sensitivities": libor,
     "local_vol": local_vol,
     "many_paths": many_paths,
+    "break_even": break_even,
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,

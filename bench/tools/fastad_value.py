@@ -7,5 +7,6 @@ from . import fastad
 WAYS = {
     "down_and_out": partial(fastad.down_and_out, wrt=None),
     "libor": partial(fastad.libor, wrt=None),
+    "sensitivities": partial(fastad.libor, wrt=None),
     "local_vol": partial(fastad.local_vol, wrt=()),
 }

@@ -82,6 +82,20 @@ def down_and_out(data, threads):
     return call
 
 
+def break_even(data, threads):
+    """From the plain function on: traced and compiled at each call, for which JAX has to forget what it compiled."""
+
+    def call():
+        jax.clear_caches()
+        path = jax.value_and_grad(down_and_out_path)
+        mean = jax.jit(
+            lambda params, z: jax.lax.map(lambda row: path(params, row), z, batch_size=BLOCK)[1].mean(axis=0)
+        )
+        return np.asarray(mean(data.params, data.z))
+
+    return call
+
+
 def libor_path(rates, vols, z):
     """One path: a scan over the steps, each a cumulative sum over all rates; expired ones have no volatility."""
     half = 0.5 * lmm.PERIOD
@@ -94,17 +108,17 @@ def libor_path(rates, vols, z):
 
     start = lmm.PERIOD * rates, jnp.concatenate([jnp.zeros(1), vols[:-1]])
     (x, _), _ = jax.lax.scan(step, start, z)
-    bonds = jnp.cumprod(1.0 / (1.0 + x[lmm.STEPS :]))
+    bonds = jnp.cumprod(1.0 / (1.0 + x[len(z) :]))
     last = np.array(lmm.TENORS) - 1
     bond, annuity = bonds[last], lmm.PERIOD * jnp.cumsum(bonds)[last]
     worth = jnp.maximum(1.0 - bond[:, None] - np.array(lmm.STRIKES) * annuity[:, None], 0.0)
-    return lmm.NOTIONAL * worth.sum() / jnp.prod(1.0 + x[: lmm.STEPS])
+    return lmm.NOTIONAL * worth.sum() / jnp.prod(1.0 + x[: len(z)])
 
 
 def libor(data, threads):
     """Sums over blocks, so that a block has one gradient; blocks and devices as in ``down_and_out``."""
     parts = [
-        [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, lmm.STEPS))]
+        [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, z.shape[1]))]
         for device, z in zip(jax.devices(), np.array_split(data.z, threads))
     ]
 
@@ -179,6 +193,8 @@ WAYS = {
     "down_and_out": down_and_out,
     "scaling": down_and_out,
     "libor": libor,
+    "sensitivities": libor,
     "local_vol": local_vol,
+    "break_even": break_even,
     "cold_start": cold_start,
 } | ARRAYS

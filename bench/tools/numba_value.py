@@ -13,8 +13,8 @@ from ..problems import local_vol as dupire
 from ..problems.down_and_out import SMOOTHING
 
 LANES = 64  # paths side by side in a block: what a vector loop needs, and its rows stay in the first level of cache
-_RATES, _STEPS, _PERIOD, _STRIKES = lmm.RATES, lmm.STEPS, lmm.PERIOD, lmm.STRIKES
-_LAST_PERIODS = np.isin(np.arange(_STEPS, _RATES) - _STEPS + 1, lmm.TENORS)
+_PERIOD, _STRIKES = lmm.PERIOD, lmm.STRIKES
+_LAST_PERIODS = np.isin(np.arange(lmm.AFTER) + 1, lmm.TENORS)
 _TAYLOR = tuple(1.0 / factorial(i) for i in range(13))
 _TO_INTEGER = 1.5 * 2.0**52  # added to a double, it rounds that to an integer, which is then in the low bits
 
@@ -90,28 +90,29 @@ def _update(x, drift, vol):
 @njit(nogil=True, error_model="numpy")
 def sum_of_swaptions(rates, vols, z):
     """Blocks of LANES paths, rates in rows: 3.2 ns per update; path by path with ``math.exp`` 7.2."""
-    x, drift = np.empty((_RATES, LANES)), np.empty(LANES)
+    count_of_rates, steps = len(rates), z.shape[1]
+    x, drift = np.empty((count_of_rates, LANES)), np.empty(LANES)
     bond, annuity, value = np.empty(LANES), np.empty(LANES), np.empty(LANES)
     total = 0.0
     for first in range(0, len(z), LANES):
         count = min(LANES, len(z) - first)
-        for i in range(_RATES):
+        for i in range(count_of_rates):
             x[i] = _PERIOD * rates[i]
-        for n in range(_STEPS):
+        for n in range(steps):
             for k in range(LANES):
                 drift[k] = sqrt(_PERIOD) * z[first + min(k, count - 1), n]
-            for i in range(n + 1, _RATES):
+            for i in range(n + 1, count_of_rates):
                 _update(x[i], drift, vols[i - n - 1])
         bond[:], annuity[:], value[:] = 1.0, 0.0, 0.0
-        for n in range(_STEPS, _RATES):
+        for n in range(steps, count_of_rates):
             for k in range(LANES):
                 bond[k] /= 1.0 + x[n, k]
                 annuity[k] += _PERIOD * bond[k]
-            if _LAST_PERIODS[n - _STEPS]:
+            if _LAST_PERIODS[n - steps]:
                 for strike in _STRIKES:
                     for k in range(LANES):
                         value[k] += lmm.NOTIONAL * max(1.0 - bond[k] - strike * annuity[k], 0.0)
-        for n in range(_STEPS):
+        for n in range(steps):
             for k in range(LANES):
                 value[k] /= 1.0 + x[n, k]
         total += value[:count].sum()
@@ -176,4 +177,10 @@ def local_vol(paths, threads):
     return call
 
 
-WAYS = {"down_and_out": down_and_out, "scaling": down_and_out, "libor": libor, "local_vol": local_vol}
+WAYS = {
+    "down_and_out": down_and_out,
+    "scaling": down_and_out,
+    "libor": libor,
+    "sensitivities": libor,
+    "local_vol": local_vol,
+}
