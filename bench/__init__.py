@@ -9,7 +9,11 @@
 ``timing.py``
     correctness first, then interleaved timing;
 ``report.py``
-    JSON, tables, comparison of two runs.
+    JSON, tables, comparison of two runs;
+``plots.py``
+    pictures;
+``gradbench/``
+    fastad as a tool of GradBench.
 
 Imports are relative, for the package is called ``bench`` in a checkout and ``fastad_bench`` where it is installed.
 

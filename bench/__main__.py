@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import report, timing
+from . import plots, report, timing
+from .core import Row
 from .problems import PROBLEMS
 from .tools import TOOLS, installed, usable
 
@@ -28,6 +29,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb.add_argument("--threads", help="comma-separated numbers of threads, for the problems that use several")
     verb.add_argument("--quick", action="store_true", help="small sizes, few rounds: for correctness, not for numbers")
     verb.add_argument("--json", metavar="FILE", help="write every sample, the versions and the machine")
+    verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
     verb.set_defaults(verb=run)
 
     verb = verbs.add_parser("compare", help="two result files; exit code 1 if fastad has become slower beyond noise")
@@ -37,6 +39,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("report", help="the table of a result file")
     verb.add_argument("file")
+    verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
     verb.set_defaults(verb=show)
     return parser
 
@@ -75,7 +78,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         report.save(options.json, rows, options.quick, skipped, load)
     print(report.show(rows))
+    draw(rows, options.plot)
     return int(any(row.failure for row in rows))
+
+
+def draw(rows: list[Row], folder: str | None) -> None:
+    if folder:
+        for file in plots.draw(rows, folder):
+            timing.say(f"drew {file}")
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -98,6 +108,7 @@ def show(options: argparse.Namespace) -> int:
         print(line)
     print()
     print(report.show(rows))
+    draw(rows, options.plot)
     return int(any(row.failure for row in rows))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # A tool's way of doing a problem: way(data, threads) prepares (converts, records, declares) and returns the call to be
-# timed, or None where it declines the case. The call returns its answer as NumPy values, and only when it is there: asynchronous tools are waited for.
+# timed, or None where it declines the case. The call returns its answer as NumPy values, and only when it is there:
+# asynchronous tools are waited for.
 Way = Callable[[Any, int], Callable[[], Any] | None]
 
 

@@ -2,10 +2,12 @@
 
 from ..core import Problem
 from . import (
+    asian,
     break_even,
     cold_start,
     down_and_out,
     gmm,
+    heston,
     kmeans,
     libor,
     llsq,
@@ -33,6 +35,8 @@ PROBLEMS: dict[str, Problem] = {
         record_loop,
         long_tape,
         down_and_out,
+        asian,
+        heston,
         libor,
         local_vol,
         sensitivities,

@@ -7,6 +7,7 @@ from inspect import getsource
 import casadi as ca
 import numpy as np
 
+from ..problems import asian, heston
 from ..problems import cold_start as cold
 from ..problems import libor as lmm
 from ..problems.down_and_out import payoff
@@ -71,6 +72,18 @@ def down_and_out(data, threads):
     return mean_over_paths(lambda p, z: payoff(p, z, ca.exp, ca.tanh, ca.fmax), data.params, data.z, threads)
 
 
+def asian_call(data, threads):
+    return mean_over_paths(lambda p, z: asian.payoff(p, z, ca.exp, ca.sqrt, ca.fmax), data.params, data.z, threads)
+
+
+def heston_call(data, threads):
+    def path(p, z):
+        pairs = list(zip(z[::2], z[1::2]))
+        return heston.payoff(p, pairs, ca.exp, ca.sqrt, ca.fmax, ca.fabs)
+
+    return mean_over_paths(path, data.params, data.z.reshape(len(data.z), -1), threads)
+
+
 def libor(data, threads):
     rates = len(data.rates)
 
@@ -92,4 +105,11 @@ def cold_start(case, threads):
     return cold.child(case, "import casadi as ca", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start}
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": down_and_out,
+    "asian": asian_call,
+    "heston": heston_call,
+    "libor": libor,
+    "cold_start": cold_start,
+}

@@ -10,6 +10,7 @@ from inspect import getsource
 import ddx
 import numpy as np
 
+from ..problems import asian, heston
 from ..problems import cold_start as cold
 from ..problems.down_and_out import PARAMS, payoff
 from ..problems.rosenbrock import objective
@@ -60,10 +61,28 @@ def down_and_out(data, threads):
     return mean_over_paths(lambda p, z: payoff(p, z, ddx.exp, ddx.tanh, ddx.max), params, data.z)
 
 
+def asian_call(data, threads):
+    return mean_over_paths(lambda p, z: asian.payoff(p, z, ddx.exp, ddx.sqrt, ddx.max), data.params, data.z)
+
+
+def heston_call(data, threads):
+    def path(p, z):
+        pairs = list(zip(z[::2], z[1::2]))
+        return heston.payoff(p, pairs, ddx.exp, ddx.sqrt, ddx.max, abs)
+
+    return mean_over_paths(path, data.params, data.z.reshape(len(data.z), -1))
+
+
 def cold_start(case, threads):
     source = getsource(objective) + getsource(value_and_gradient)
     answer = "answer = lambda x: value_and_gradient(objective, len(x)).jacobian(x)"
     return cold.child(case, "import ddx", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "cold_start": cold_start}
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": down_and_out,
+    "asian": asian_call,
+    "heston": heston_call,
+    "cold_start": cold_start,
+}

@@ -12,6 +12,7 @@ import fastad as fad
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
 
+from ..problems import asian, heston
 from ..problems import cold_start as cold
 from ..problems import libor as lmm
 from ..problems import local_vol as dupire
@@ -86,17 +87,27 @@ def record_loop(data, threads):
 
 
 def down_and_out(data, threads, wrt=0):
-    def f(params, z):
-        return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+    return replayed(lambda p, z: payoff(p, z, fad.exp, fad.tanh, fad.maximum), data, threads, wrt)
 
+
+def replayed(payoff, data, threads, wrt=0):
+    """A payoff of a tuple of parameters and the normals of a path."""
     params = tuple(data.params.tolist())
-    program = fad.record(f, params, data.z[0])
+    program = fad.record(payoff, params, data.z[0])
 
     def call():
         r = program.batch(params, data.z, axes=(None, 0), wrt=wrt, reduce="mean", threads=threads)
         return r.value, None if wrt is None else np.array(r.gradient)
 
     return call
+
+
+def asian_call(params, z):
+    return asian.payoff(params, z, fad.exp, fad.sqrt, fad.maximum)
+
+
+def heston_call(params, z):
+    return heston.payoff(params, z, fad.exp, fad.sqrt, fad.maximum, abs)
 
 
 def libor(data, threads, wrt=(0, 1)):
@@ -213,6 +224,8 @@ WAYS = {
     "record_loop": record_loop,
     "long_tape": long_tape,
     "down_and_out": down_and_out,
+    "asian": partial(replayed, asian_call),
+    "heston": partial(replayed, heston_call),
     "scaling": down_and_out,
     "libor": libor,
     "sensitivities": libor,

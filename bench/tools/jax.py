@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 from inspect import getsource
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..problems import cold_start as cold
+from ..problems import heston as hest
 from ..problems import libor as lmm
 from ..problems import local_vol as dupire
 from ..problems.down_and_out import SMOOTHING
@@ -56,7 +58,35 @@ def down_and_out_path(params, z):
     return jnp.exp(-rate * maturity) * jnp.maximum(level - strike, 0.0) * alive
 
 
-def down_and_out(data, threads):
+def asian_path(params, z):
+    spot, strike, rate, sigma, maturity = params
+    dt = maturity / len(z)
+    drift, vol = (rate - 0.5 * sigma * sigma) * dt, sigma * jnp.sqrt(dt)
+
+    def step(carry, normal):
+        level, total = carry
+        level = level * jnp.exp(drift + vol * normal)
+        return (level, total + level), None
+
+    (_, total), _ = jax.lax.scan(step, (spot, jnp.zeros_like(spot)), z)
+    return jnp.exp(-rate * maturity) * jnp.maximum(total / len(z) - strike, 0.0)
+
+
+def heston_path(params, z):
+    spot, strike, maturity, rate, variance, kappa, theta, xi = params
+    dt = maturity / len(z)
+
+    def step(carry, normals):
+        level, v = carry
+        q = jnp.sqrt(jnp.abs(v) + 1e-10) * jnp.sqrt(dt)
+        correlated = hest.RHO * normals[0] + (1.0 - hest.RHO**2) ** 0.5 * normals[1]
+        return (level * (1.0 + rate * dt + q * normals[0]), v + kappa * (theta - v) * dt + xi * q * correlated), None
+
+    (level, _), _ = jax.lax.scan(step, (spot, variance), z)
+    return jnp.exp(-rate * maturity) * jnp.maximum(level - strike, 0.0)
+
+
+def mapped(path, data, threads):
     """Blocks of paths one after another by lax.map, its batch_size being the vmap inside.
 
     XLA runs that on one core whatever the size of its pool, so each part of the paths has a device of its own, which
@@ -70,8 +100,8 @@ def down_and_out(data, threads):
 
     @jax.jit
     def f(params, z):
-        path = jax.value_and_grad(down_and_out_path)
-        values, gradients = jax.lax.map(lambda row: path(params, row), z, batch_size=BLOCK)
+        both = jax.value_and_grad(path)
+        values, gradients = jax.lax.map(lambda row: both(params, row), z, batch_size=BLOCK)
         return values.sum(), gradients.sum(axis=0)
 
     def call():
@@ -116,7 +146,7 @@ def libor_path(rates, vols, z):
 
 
 def libor(data, threads):
-    """Sums over blocks, so that a block has one gradient; blocks and devices as in ``down_and_out``."""
+    """Sums over blocks, so that a block has one gradient; blocks and devices as in ``mapped``."""
     parts = [
         [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, z.shape[1]))]
         for device, z in zip(jax.devices(), np.array_split(data.z, threads))
@@ -190,8 +220,10 @@ def cold_start(case, threads):
 
 WAYS = {
     "rosenbrock": rosenbrock,
-    "down_and_out": down_and_out,
-    "scaling": down_and_out,
+    "down_and_out": partial(mapped, down_and_out_path),
+    "scaling": partial(mapped, down_and_out_path),
+    "asian": partial(mapped, asian_path),
+    "heston": partial(mapped, heston_path),
     "libor": libor,
     "sensitivities": libor,
     "local_vol": local_vol,
