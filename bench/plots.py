@@ -14,12 +14,11 @@ from .problems import PROBLEMS
 from .report import duration
 from .tools import TOOLS
 
-BASELINE_COLOUR, OUR_COLOUR = "#777777", "#d1495b"
-LINES = {  # problems whose cases are points on an axis: what the axis is, its name, and whether times are ratios
-    "sensitivities": ("number of sensitivities", True),
-    "break_even": ("number of paths", False),
-    "scaling": ("", False),
-}
+OURS, BASELINES = {"fastad": "#c1121f", "fastad_value": "#e8a0a4"}, {"numba_value": "#555555", "numpy": "#555555"}
+# Of the others, in the order of TOOLS: no reds and greys.
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#17becf", "#aec7e8", "#98df8a")
+RATIOS = {"sensitivities": "number of sensitivities"}  # lines over the number that a case begins with, to the baseline
+TIMES = {"break_even": "number of paths"}  # the same, times as they are
 
 
 def draw(rows: Iterable[Row], folder: str) -> list[Path]:
@@ -49,22 +48,19 @@ def draw(rows: Iterable[Row], folder: str) -> list[Path]:
 def _figure(name: str, rows: list[Row], file: Path) -> None:
     from matplotlib import pyplot as plt
 
-    axis = LINES.get(name)
-    figure = _lines(name, rows, *axis) if axis and axis[0] else _bars(name, rows)
+    if name in RATIOS or name in TIMES:
+        figure = _lines(name, rows, RATIOS.get(name) or TIMES[name], name in RATIOS)
+    else:
+        figure = _sizes(name, rows) if name == "scaling" else _bars(name, rows)
     figure.savefig(file, dpi=110)
     plt.close(figure)
 
 
-def colour(tool: str) -> Any:
-    """One colour per tool in all pictures; fastad stands out."""
-    from matplotlib import colormaps
-
-    if tool == "fastad":
-        return OUR_COLOUR
-    if tool in ("numba_value", "numpy"):
-        return BASELINE_COLOUR
-    others = [other for other in TOOLS if other not in ("fastad", "numba_value", "numpy")]
-    return colormaps["tab20"](others.index(tool) % 20)
+def colour(tool: str) -> str:
+    """One colour per tool in all pictures."""
+    special = OURS | BASELINES
+    others = [other for other in TOOLS if other not in special]
+    return special.get(tool) or COLOURS[others.index(tool) % len(COLOURS)]
 
 
 # -------------------- bars --------------------
@@ -82,8 +78,10 @@ def _bars(name: str, rows: list[Row]) -> Any:
     figure, axes = plt.subplots(
         len(panels), 1, figsize=(8.0, 0.7 + sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
     )
+    middles = [median(row.samples) for row in rows]
     for axis, group in zip(axes[:, 0], panels):
         _panel(axis, sorted(group, key=lambda row: median(row.samples), reverse=True))
+        axis.set_xlim(min(middles) / 3.0, max(middles) * 4.0)  # a bar has no natural foot on a logarithmic axis
     problem = PROBLEMS[name]
     figure.suptitle(f"{problem.title}\n(time per {problem.unit}, log scale)", fontsize=10)
     return figure
@@ -95,7 +93,6 @@ def _panel(axis: Any, rows: Sequence[Row]) -> None:
     whiskers = [[m - a for m, a in zip(middles, low)], [b - m for m, b in zip(middles, high)]]
     axis.barh([row.tool for row in rows], middles, xerr=whiskers, color=[colour(row.tool) for row in rows], height=0.7)
     axis.set_xscale("log")
-    axis.set_xlim(min(middles) / 3.0, max(middles) * 4.0)  # a bar has no natural foot on a logarithmic axis
     for place, (row, right) in enumerate(zip(rows, high)):
         axis.text(right * 1.08, place, duration(median(row.samples)), va="center", fontsize=8)
     threads = f", {rows[0].threads} threads" if rows[0].threads > 1 else ""
@@ -138,6 +135,7 @@ def _lines(name: str, rows: list[Row], label: str, ratio: bool) -> Any:
     axis.set_yscale("log")
     if not ratio:
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
     else:
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -147,4 +145,34 @@ def _lines(name: str, rows: list[Row], label: str, ratio: bool) -> Any:
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _sizes(name: str, rows: list[Row]) -> Any:
+    """Time per item over steps at the fewest paths, and over paths; lines by tool and threads, two threads dashed."""
+    from matplotlib import pyplot as plt
+
+    sized = [(tuple(int(n.replace(",", "")) for n in row.case.split(" x ")), row) for row in rows]
+    few = min(paths for (paths, _), _ in sized)
+    lengths = {columns for (paths, columns), _ in sized if paths > few}
+    figure, axes = plt.subplots(1, 2, figsize=(9.0, 4.5), layout="constrained", sharey=True)
+    for axis, label, at in zip(axes, ("steps", "paths"), (1, 0)):
+        picked = [(size[at], row) for size, row in sized if (size[0] == few if at else size[1] in lengths)]
+        for tool, threads in sorted({(row.tool, row.threads) for _, row in picked}):
+            points = sorted((x, median(row.samples)) for x, row in picked if (row.tool, row.threads) == (tool, threads))
+            style = "o-" if threads == 1 else "o--"
+            axis.plot(*zip(*points), style, label=f"{tool}, {threads}", color=colour(tool), markersize=4)
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_xlabel(label)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.xaxis.set_minor_formatter("")
+        axis.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
+        axis.yaxis.set_minor_formatter(lambda seconds, _: duration(seconds))
+        axis.tick_params(labelsize=8, which="both")
+        axis.grid(alpha=0.3, which="both")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(f"time per {PROBLEMS[name].unit}")
+    axes[1].legend(fontsize=8, title="tool, threads", title_fontsize=8)
+    figure.suptitle(PROBLEMS[name].title, fontsize=10)
     return figure

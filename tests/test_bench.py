@@ -295,6 +295,7 @@ FASTAD_DOES = [
     "long_tape",
     "scaling",
     "break_even",
+    "jacobians",
     "record_operations",
 ]
 

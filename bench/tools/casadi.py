@@ -7,7 +7,7 @@ from inspect import getsource
 import casadi as ca
 import numpy as np
 
-from ..problems import asian, heston
+from ..problems import asian, heston, jacobians
 from ..problems import cold_start as cold
 from ..problems import libor as lmm
 from ..problems.down_and_out import payoff
@@ -42,6 +42,13 @@ def rosenbrock(x, threads):
     # A vector of SX has shape (n, 1); len of it is not defined, and a list of its elements is what the objective takes.
     call = Buffered(value_and_gradient(lambda v: objective(ca.vertsplit(v)), len(x)), x)
     return lambda: call(x)
+
+
+def jacobian(data, threads):
+    x = ca.SX.sym("x", len(data.x))
+    y = ca.vertcat(*jacobians.outputs(data.weights, ca.vertsplit(x), ca.tanh))
+    f = ca.Function("f", [x], [ca.densify(ca.jacobian(y, x))])
+    return lambda: np.asarray(f(data.x))
 
 
 def mean_over_paths(path, params, z, threads):
@@ -111,5 +118,6 @@ WAYS = {
     "asian": asian_call,
     "heston": heston_call,
     "libor": libor,
+    "jacobians": jacobian,
     "cold_start": cold_start,
 }

@@ -10,7 +10,7 @@ from inspect import getsource
 import ddx
 import numpy as np
 
-from ..problems import asian, heston
+from ..problems import asian, heston, jacobians
 from ..problems import cold_start as cold
 from ..problems.down_and_out import PARAMS, payoff
 from ..problems.rosenbrock import objective
@@ -30,6 +30,19 @@ def rosenbrock(x, threads):
         call.x[:] = x
         call()
         return float(call.value), call.jacobian.copy()
+
+    return answer
+
+
+def jacobian(data, threads):
+    names = [f"x{i}" for i in range(len(data.x))]
+    model = ddx.equation(lambda: tuple(jacobians.outputs(data.weights, [ddx.var(name) for name in names], ddx.tanh)))
+    call = model.compile(points=1).buffer(data.x.copy())
+
+    def answer():
+        call.x[:] = data.x
+        call()
+        return call.jacobian.copy()
 
     return answer
 
@@ -84,5 +97,6 @@ WAYS = {
     "down_and_out": down_and_out,
     "asian": asian_call,
     "heston": heston_call,
+    "jacobians": jacobian,
     "cold_start": cold_start,
 }

@@ -12,7 +12,7 @@ import fastad as fad
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
 
-from ..problems import asian, heston
+from ..problems import asian, heston, jacobians
 from ..problems import cold_start as cold
 from ..problems import libor as lmm
 from ..problems import local_vol as dupire
@@ -56,6 +56,11 @@ def record_operations(data, threads):
         return y.value, *tape.reverse(y)
 
     return call
+
+
+def jacobian(data, threads):
+    program = fad.record(lambda x: fad.array(jacobians.outputs(data.weights, x, fad.tanh)), data.x)
+    return lambda: program.jacobian(data.x)
 
 
 def break_even(data, threads):
@@ -232,6 +237,7 @@ WAYS = {
     "local_vol": local_vol,
     "many_paths": many_paths,
     "break_even": break_even,
+    "jacobians": jacobian,
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,

@@ -16,6 +16,7 @@ from ..problems import heston as hest
 from ..problems import libor as lmm
 from ..problems import local_vol as dupire
 from ..problems.down_and_out import SMOOTHING
+from ..problems.jacobians import outputs_of_arrays
 from ..problems.rosenbrock import objective_of_arrays
 from .arrays.jax import WAYS as ARRAYS
 
@@ -110,6 +111,13 @@ def mapped(path, data, threads):
         return sum(values) / len(data.z), sum(gradients) / len(data.z)
 
     return call
+
+
+def jacobian(data, threads):
+    """Forward or reverse, by the smaller number of sweeps, as JAX's documentation advises."""
+    outputs, inputs = data.weights.shape
+    f = jax.jit((jax.jacfwd if inputs <= outputs else jax.jacrev)(partial(outputs_of_arrays, jnp, data.weights)))
+    return lambda: np.asarray(f(data.x))
 
 
 def break_even(data, threads):
@@ -228,5 +236,6 @@ WAYS = {
     "sensitivities": libor,
     "local_vol": local_vol,
     "break_even": break_even,
+    "jacobians": jacobian,
     "cold_start": cold_start,
 } | ARRAYS
