@@ -1,4 +1,4 @@
-"""Benchmarks: ``python -m bench list | run | compare | report``.
+"""Benchmarks: ``python -m bench list | run | compare | report``; ``fastad bench`` where fastad is installed.
 
 ``core.py``
     what a problem and a measurement are;
@@ -9,7 +9,13 @@
 ``timing.py``
     correctness first, then interleaved timing;
 ``report.py``
-    JSON, tables, comparison of two runs.
+    JSON, tables, comparison of two runs;
+``plots.py``
+    pictures;
+``gradbench/``
+    fastad as a tool of GradBench.
+
+Imports are relative, for the package is called ``bench`` in a checkout and ``fastad_bench`` where it is installed.
 
 To add a problem, write its file and name it in ``problems/__init__.py``; a tool takes part by a function under the
 problem's name in its ``WAYS``.

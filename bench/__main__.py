@@ -1,23 +1,24 @@
-"""The command line: ``python -m bench list | run | compare | report | plot``."""
+"""The command line: ``python -m bench list | run | compare | report``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import report, timing
-from bench.problems import PROBLEMS
-from bench.tools import TOOLS, installed, ways
+from . import plots, report, timing
+from .core import Row
+from .problems import PROBLEMS
+from .tools import TOOLS, installed, usable
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+def main(arguments: list[str] | None = None, prog: str = "python -m bench") -> int:
+    options = _parser(prog).parse_args(arguments)
     return options.verb(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks of fastad and its peers.")
-    verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report | plot")
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description="Benchmarks of fastad and its peers.")
+    verbs = parser.add_subparsers(required=True, metavar="list | run | compare | report")
 
     verb = verbs.add_parser("list", help="problems and tools")
     verb.set_defaults(verb=list_all)
@@ -28,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--threads", help="comma-separated numbers of threads, for the problems that use several")
     verb.add_argument("--quick", action="store_true", help="small sizes, few rounds: for correctness, not for numbers")
     verb.add_argument("--json", metavar="FILE", help="write every sample, the versions and the machine")
+    verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
     verb.set_defaults(verb=run)
 
     verb = verbs.add_parser("compare", help="two result files; exit code 1 if fastad has become slower beyond noise")
@@ -37,17 +39,13 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("report", help="the table of a result file")
     verb.add_argument("file")
+    verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
     verb.set_defaults(verb=show)
-
-    verb = verbs.add_parser("plot", help="times against sizes, of the problems measured at several (needs matplotlib)")
-    verb.add_argument("file")
-    verb.add_argument("picture", help="such as sizes.png")
-    verb.set_defaults(verb=draw)
     return parser
 
 
 def list_all(options: argparse.Namespace) -> int:
-    doing = {tool: ways(tool) for tool in TOOLS if installed(tool)}
+    doing, _ = usable(TOOLS)
     for name, problem in PROBLEMS.items():
         print(f"{name:14} {problem.section}: {problem.title}")
         print(f"{'':14} by {', '.join(tool for tool, can in doing.items() if name in can)}")
@@ -67,10 +65,9 @@ def run(options: argparse.Namespace) -> int:
     if threads and not all(1 <= n <= timing.cores() for n in threads):
         sys.exit(f"--threads: 1 to {timing.cores()} on this machine, got {options.threads}")
 
-    skipped = [f"{tool}: skipped, {TOOLS[tool]} is not installed" for tool in tools if not installed(tool)]
+    doing, skipped = usable(tools)
     for line in skipped:
         timing.say(line)
-    doing = {tool: ways(tool) for tool in tools if installed(tool)}
     load = timing.load()
     if load > 0.3 and not options.quick:
         timing.say(f"The machine is busy (load {load:.1f}): the times will tell little.")
@@ -81,7 +78,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         report.save(options.json, rows, options.quick, skipped, load)
     print(report.show(rows))
+    draw(rows, options.plot)
     return int(any(row.failure for row in rows))
+
+
+def draw(rows: list[Row], folder: str | None) -> None:
+    if folder:
+        for file in plots.draw(rows, folder):
+            timing.say(f"drew {file}")
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -104,14 +108,8 @@ def show(options: argparse.Namespace) -> int:
         print(line)
     print()
     print(report.show(rows))
+    draw(rows, options.plot)
     return int(any(row.failure for row in rows))
-
-
-def draw(options: argparse.Namespace) -> int:
-    from bench import plot
-
-    plot.draw(report.load(options.file)[1]).savefig(options.picture)
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 # A tool's way of doing a problem: way(data, threads) prepares (converts, records, declares) and returns the call to be
-# timed. The call returns its answer as NumPy values, and only when it is there: asynchronous tools are waited for.
-Way = Callable[[Any, int], Callable[[], Any]]
+# timed, or None where it declines the case. The call returns its answer as NumPy values, and only when it is there:
+# asynchronous tools are waited for.
+Way = Callable[[Any, int], Callable[[], Any] | None]
 
 
 class Timed(NamedTuple):
@@ -17,6 +18,16 @@ class Timed(NamedTuple):
     seconds: float
     answer: Any
     peak_bytes: int | None
+
+
+class Roughly(NamedTuple):
+    """A way whose derivatives are right to a few digits only, as finite differences are."""
+
+    way: Way
+
+    def __call__(self, data: Any, threads: int) -> Callable[[], Any] | None:
+        """As the way itself."""
+        return self.way(data, threads)
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,8 @@ class Problem:
         ``cases(quick)`` gives the data of each case by name, a size for instance.
     check
         ``check(data, answer)`` is "" for a right answer, else a sentence saying what is wrong.
+    rough
+        The same for ways that are `Roughly` right.
     items
         ``items(data)``: times are divided by this number of things, each called ``unit``.
     baseline
@@ -45,6 +58,7 @@ class Problem:
     cases: Callable[[bool], dict[str, Any]]
     check: Callable[[Any, Any], str]
     baseline: str
+    rough: Callable[[Any, Any], str] | None = None
     unit: str = "call"
     items: Callable[[Any], int] = lambda data: 1
     threads: tuple[int, ...] = (1,)

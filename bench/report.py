@@ -12,10 +12,10 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.core import Row
-from bench.problems import PROBLEMS
-from bench.timing import cores
-from bench.tools import TOOLS, installed
+from .core import Row
+from .problems import PROBLEMS
+from .timing import cores
+from .tools import TOOLS, installed
 
 FORMAT = 1
 NOISE_FLOOR = 0.05  # two runs of the same code on the same machine differ by a few percent however tight each one is

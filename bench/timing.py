@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from bench.core import Problem, Row, Way
+from .core import Problem, Roughly, Row, Way
 
 SHORTEST_SAMPLE = 0.02  # seconds; shorter calls are repeated within a sample
 AGAIN_BELOW = 1.0  # seconds; shorter calls are warmed up by one more
@@ -118,19 +118,26 @@ class Runner:
 
 
 def start(problem: Problem, data: Any, row: Row, way: Way, fresh: bool) -> Runner | None:
-    """Prepare, call for the first time, check the answer, call again as a warm-up; None if any of it fails."""
+    """Prepare, call for the first time, check the answer, call again as a warm-up.
+
+    None where the tool declines the case, or where any of it fails: then the row says how.
+    """
+    check = problem.rough if isinstance(way, Roughly) and problem.rough else problem.check
     try:
         with on_cores(row.threads):
             peak, begin = Peak(), perf_counter()
-            runner = Runner(row, way(data, row.threads), problem.items(data), problem.self_timed)
+            call = way(data, row.threads)
+            if call is None:
+                return None
+            runner = Runner(row, call, problem.items(data), problem.self_timed)
             prepare = perf_counter() - begin
             first, answer = runner.once()
             if fresh:
                 row.prepare, row.first = prepare, first
                 row.peak_bytes = row.peak_bytes if problem.self_timed else peak.bytes()
-            row.failure = problem.check(data, answer)
+            row.failure = check(data, answer)
             runner.warm, answer = runner.once()
-            row.failure = row.failure or problem.check(data, answer)
+            row.failure = row.failure or check(data, answer)
             if runner.warm < AGAIN_BELOW:  # a second call may still load what the first had no need of
                 runner.warm = min(runner.warm, runner.once()[0])
     except Exception as error:  # whatever a tool raises is its result; the others still get their turn
@@ -153,11 +160,11 @@ def measure(problem: Problem, ways: dict[str, Way], quick: bool, threads: tuple[
                 say(f"{problem.name} {case}: {tool}, {n} thread{'s'[: n > 1]}")
                 row = Row(problem.name, case, tool, n, problem.unit, items=problem.items(data))
                 runner = start(problem, data, row, way, fresh=n == counts[0])
-                if runner is None:
+                if runner is not None:
+                    runners.append(runner)
+                elif row.failure:
                     say(f"  {row.failure}")
                     yield row
-                else:
-                    runners.append(runner)
         once_around = sum(max(runner.warm, SHORTEST_SAMPLE) for runner in runners)
         rounds = min(ROUNDS[quick], max(5, int(LONGEST_CASE / max(once_around, 1e-9))))
         for i in range(rounds):

@@ -1,23 +1,32 @@
 """The benchmarks' own oracles, and that a wrong answer or a slowdown does not pass."""
 
+import ast
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from bench import __main__ as cli
-from bench import plot, report, timing
+from bench import plots, report, timing
 from bench.core import Row
+from bench.oracles import differs
 from bench.problems import (
     PROBLEMS,
+    break_even,
     bundle,
     down_and_out,
+    gmm,
+    kmeans,
     libor,
+    llsq,
     local_vol,
     long_tape,
+    lse,
     many_paths,
+    ode,
     rosenbrock,
     sparse_hessian,
     sparse_jacobian,
@@ -87,10 +96,118 @@ def test_values_by_numba_match_the_payoffs():
     np.testing.assert_allclose([numba_value.plain_exp(v) for v in x], np.exp(x), rtol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["asian", "heston"])
+def test_values_of_paths_by_numba(name):
+    """As the plain payoff, at a count off the blocks."""
+    (data,) = PROBLEMS[name].cases(True).values()
+    data = replace(data, z=data.z[:70])
+    value, _ = ways("numba_value")[name](data, 2)()
+    assert value == pytest.approx(data.payoff(data.params.tolist(), np.moveaxis(data.z, 0, -1)).mean(), rel=1e-12)
+
+
 def test_long_tape_known_answer():
     value, by_x, by_y = long_tape.known(1.5, 0.9, 10)
     assert value == pytest.approx(long_tape.f(1.5, 0.9, 10), rel=1e-13)
     assert [by_x, by_y] == pytest.approx(complex_step(lambda v: long_tape.f(*v, 10), [1.5, 0.9]), rel=1e-12)
+
+
+def logsumexp(x, axis):
+    top = np.real(x).max(axis=axis, keepdims=True)
+    return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
+
+
+@pytest.mark.parametrize("module", [lse, llsq, ode, gmm])
+def test_gradients_of_arrays_by_hand(module):
+    """Against complex steps through the objective that the array tools differentiate."""
+    (case,) = module.cases(True).values()
+    flat = np.concatenate([x.ravel() for x in case.params])
+    parts = np.split(flat, np.cumsum([x.size for x in case.params])[:-1])
+    assert all(np.array_equal(a, b.ravel()) for a, b in zip(parts, case.params))
+    options = {"logsumexp": logsumexp} if module is gmm else {}
+
+    def f(x):
+        split = np.split(np.array(x), np.cumsum([p.size for p in case.params])[:-1])
+        return module.objective(np, [a.reshape(p.shape) for a, p in zip(split, case.params)], case.constants, **options)
+
+    if module is lse:
+        flat = flat[:20]  # of 1,000: one evaluation each
+        case = case._replace(params=(flat,))
+    got = np.concatenate([x.ravel() for x in module.known(case)])
+    np.testing.assert_allclose(got, complex_step(f, flat.tolist()), rtol=1e-9, atol=1e-12)
+
+
+def test_newton_direction_of_kmeans_by_hand():
+    """Gradient and diagonal of the Hessian by differences of the cost, which is quadratic between its kinks."""
+    (case,) = kmeans.cases(True).values()
+    (centroids,), h = case.params, 1e-3
+    middle = kmeans.objective(np, (centroids,), case.constants)
+    direction = kmeans.known(case)[0]
+    for at in np.ndindex(centroids.shape):
+        step = np.zeros_like(centroids)
+        step[at] = h
+        up, down = (kmeans.objective(np, (centroids + sign * step,), case.constants) for sign in (1.0, -1.0))
+        assert (up - down) / 2.0 / h / ((up - 2.0 * middle + down) / h**2) == pytest.approx(direction[at], abs=2e-2)
+
+
+def test_gradients_of_paths_by_complex_steps():
+    data = break_even.Data(np.array(list(down_and_out.PARAMS.values())), np.random.default_rng(2).normal(size=(9, 99)))
+    np.testing.assert_allclose(
+        break_even.gradients(data), down_and_out.by_hand(data.params, data.z)[:, 1:], rtol=1e-9, atol=1e-9
+    )
+
+
+def test_what_differs_is_told():
+    assert differs("slope", [1.0, 2.0], [1.0, 2.0 + 1e-9], 1e-8) == ""
+    assert differs("slope", [1.0, 2.5], [1.0, 2.0], 1e-8) == f"slope[1] is {np.float64(2.5)!r}, known {np.float64(2)!r}"
+    assert "nan" in differs("slope", [np.nan, 2.0], [1.0, 2.0], 1e-8)
+    assert "shape (1,), expected (2,)" in differs("slope", [1.0], [1.0, 2.0], 1e-8)
+    assert differs("zeros", np.zeros(3), np.zeros(3), 1e-8) == ""
+    assert "zeros[2]" in differs("zeros", [0.0, 0.0, 1e-9], np.zeros(3), 1e-8)
+
+
+def test_finite_differences_are_right_to_a_few_digits_only():
+    data = next(iter(PROBLEMS["sensitivities"].cases(True).values()))
+    way = ways("finite_differences")["sensitivities"]
+    answer = way(data, 2)()
+    assert PROBLEMS["sensitivities"].rough(data, answer) == ""
+    assert "vegas" in PROBLEMS["sensitivities"].check(data, answer)
+    row = Row("sensitivities", "", "finite_differences", 1, "call")
+    assert timing.start(PROBLEMS["sensitivities"], data, row, way, fresh=True) is not None
+    assert row.failure == ""
+    assert timing.start(PROBLEMS["sensitivities"], data, row, way.way, fresh=True) is None
+    assert "vegas" in row.failure
+
+
+def test_a_tool_may_decline_a_case(short, monkeypatch, capsys):
+    monkeypatch.setitem(numpy_tool.WAYS, "normals", lambda n, threads: None)
+    assert cli.main(["run", "normals", "--tools", "numpy", "--quick"]) == 0
+    assert "WRONG" not in capsys.readouterr().out
+
+
+def test_pictures(tmp_path):
+    """A PNG for each problem that was timed: bars, ratios over sensitivities, times over paths."""
+    rows = [row("fastad", 1.0, 1.1, 1.2), row("jax", 2.0, 2.1, 2.2), replace(row("fastad", 0.6, 0.7), threads=2)]
+    for count in (90, 120):
+        for tool, time in (("numba_value", 1.0), ("fastad", 2.0)):
+            name = f"{count} sensitivities"
+            rows.append(replace(row(tool, time, time), problem="sensitivities", case=name))
+            rows.append(replace(row(tool, time, time), problem="break_even", case=f"{count:,} paths"))
+    rows.append(replace(row("fastad"), problem="lse"))  # failed: nothing to draw
+    files = plots.draw(sorted(rows, key=lambda row: row.problem), str(tmp_path / "new"))
+    assert [file.name for file in files] == ["break_even.png", "rosenbrock.png", "sensitivities.png"]
+    assert all(file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for file in files)
+
+
+def test_ratios_are_to_the_baseline_of_the_same_size(monkeypatch):
+    sizes = ((90, 1.0, 3.0), (120, 2.0, 4.0))
+    rows = [
+        replace(row(tool, time, time), problem="sensitivities", case=f"{count} sensitivities")
+        for count, base, time_of_ours in sizes
+        for tool, time in (("numba_value", base), ("fastad", time_of_ours))
+    ]
+    figure = plots._lines("sensitivities", rows, "number", ratio=True)
+    lines = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].get_lines()}
+    assert lines == {"fastad": [[90.0, 3.0], [120.0, 2.0]], "numba_value": [[90.0, 1.0], [120.0, 1.0]]}
 
 
 def test_wrong_answers_are_told():
@@ -143,22 +260,21 @@ def test_a_wrong_or_failing_tool_makes_the_run_fail(short, monkeypatch, capsys, 
     assert words in out
 
 
-def test_pictures_of_times_against_sizes(tmp_path, capsys):
+def test_pictures_of_times_against_sizes(tmp_path):
     rows = [
         Row("sparse_jacobian", f"band, {n:,} variables", tool, 1, "non-zero", samples=[t, t], items=3 * n)
         for n in (1_000, 10_000)
         for tool, t in (("fastad", 1e-7), ("jax", 2e-8))
     ]
-    (ax,) = plot.draw([*rows, row("fastad", 1.0)]).axes
+    assert plots.families([*rows, row("fastad", 1.0)]) == {"band, n variables": rows}
+    ax = plots._growing("sparse_jacobian", plots.families(rows)).axes[0]
     lines = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
     np.testing.assert_allclose(lines["fastad"], [[3e3, 3e-4], [3e4, 3e-3]])
     np.testing.assert_allclose(lines["jax"], [[3e3, 6e-5], [3e4, 6e-4]])
-    assert ax.get_title() == "sparse_jacobian, band, n variables (non-zeros)"
+    assert ax.get_title() == "band, n variables"
     report.save(str(tmp_path / "a.json"), rows, False, [], 0.0)
-    assert cli.main(["plot", str(tmp_path / "a.json"), str(tmp_path / "a.png")]) == 0
-    assert (tmp_path / "a.png").stat().st_size > 1000
-    with pytest.raises(SystemExit, match="several sizes"):
-        plot.draw([row("fastad", 1.0)])
+    assert cli.main(["report", str(tmp_path / "a.json"), "--plot", str(tmp_path)]) == 0
+    assert (tmp_path / "sparse_jacobian.png").stat().st_size > 1000
 
 
 def test_bundle_adjustment_by_hand():
@@ -230,9 +346,24 @@ def test_a_process_tells_its_time_and_memory():
     assert "price" in many_paths.check(2_000, timed.answer | {"price": 7.0})
 
 
-@pytest.mark.parametrize(
-    "problem", ["libor", "local_vol", "long_tape", "scaling", "bundle", "sparse_jacobian", "sparse_hessian"]
-)
+FASTAD_DOES = [
+    "asian",
+    "heston",
+    "libor",
+    "sensitivities",
+    "local_vol",
+    "long_tape",
+    "scaling",
+    "break_even",
+    "jacobians",
+    "record_operations",
+    "bundle",
+    "sparse_jacobian",
+    "sparse_hessian",
+]
+
+
+@pytest.mark.parametrize("problem", [*FASTAD_DOES, "lse", "llsq", "kmeans", "gmm", "ode"])
 def test_fastad_answers_right(problem):
     """One call of every case at quick sizes, checked as a run does; the other tools are checked by a run."""
     for name in ("fastad", "fastad_value"):
@@ -245,3 +376,13 @@ def test_a_tool_that_is_not_installed_is_skipped_in_one_line(short, monkeypatch,
     monkeypatch.setitem(cli.TOOLS, "jax", "no_such_package_at_all")
     assert cli.main(["run", "normals", "--tools", "jax,numpy", "--quick"]) == 0
     assert "jax: skipped, no_such_package_at_all is not installed" in capsys.readouterr().err
+
+
+def test_imports_are_relative():
+    """The package has another name where it is installed."""
+    for path in Path(timing.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                assert (node.module or "").split(".")[0] != "bench", path
+            if isinstance(node, ast.Import):
+                assert all(alias.name.split(".")[0] != "bench" for alias in node.names), path

@@ -38,3 +38,21 @@ def test_after_warmup_nothing_compiles():
     assert main(["warmup"]) == 0
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "compiled: []" in done.stdout
+
+
+def test_bench_hands_its_arguments_on(capsys):
+    assert main(["bench", "list"]) == 0
+    assert "rosenbrock" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as error:
+        main(["bench", "--help"])
+    assert error.value.code == 0
+    assert "usage: fastad bench" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["info", "--paths", "3"])
+    assert "unrecognized arguments: --paths 3" in capsys.readouterr().err
+
+
+def test_bench_without_its_package(monkeypatch, capsys):
+    monkeypatch.setattr("fastad.commands.bench.find_spec", lambda name: None)
+    assert main(["bench", "list"]) == 2
+    assert "fastad[bench]" in capsys.readouterr().err

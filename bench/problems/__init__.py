@@ -1,11 +1,15 @@
 """All problems by name, in the order in which they run."""
 
-from bench.core import Problem
-from bench.problems import (
+from ..core import Problem
+from . import (
+    asian,
+    break_even,
     bundle,
     cold_start,
     down_and_out,
     gmm,
+    heston,
+    jacobians,
     kmeans,
     libor,
     llsq,
@@ -17,8 +21,10 @@ from bench.problems import (
     ode,
     record_loop,
     record_mul,
+    record_operations,
     rosenbrock,
     scaling,
+    sensitivities,
     sparse_hessian,
     sparse_jacobian,
     vmath_accuracy,
@@ -29,15 +35,21 @@ PROBLEMS: dict[str, Problem] = {
     for module in (
         rosenbrock,
         record_mul,
+        record_operations,
         record_loop,
         long_tape,
         down_and_out,
+        asian,
+        heston,
         libor,
         local_vol,
         bundle,
         sparse_jacobian,
         sparse_hessian,
+        sensitivities,
         scaling,
+        jacobians,
+        break_even,
         many_paths,
         normals,
         lse,

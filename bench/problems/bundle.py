@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 CAMERA, POINT = 11, 3  # rotation 3, centre 3, focal length, principal point 2, distortion 2; coordinates
 INPUTS = CAMERA + POINT + 1

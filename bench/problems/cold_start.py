@@ -10,8 +10,8 @@ import tempfile
 
 import numpy as np
 
-from bench.core import Problem, Timed
-from bench.problems.rosenbrock import check as check_gradient
+from ..core import Problem, Timed
+from .rosenbrock import check as check_gradient
 
 X = [-1.2, -0.9, -0.6, -0.3, 0.0, 0.3, 0.6, 0.9, 1.2, 1.5]
 

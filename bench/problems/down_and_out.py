@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 PARAMS = {"spot": 100.0, "strike": 100.0, "rate": 0.05, "maturity": 1.0, "sigma": 0.2, "barrier": 90.0}
 COLUMNS = 500
@@ -89,14 +89,14 @@ def cases(quick):
     return {f"{paths:,} x {COLUMNS}": Data(np.array(list(PARAMS.values())), z)}
 
 
-def check(data, answer):
+def check(data, answer, tolerance=1e-9):
     """The answer is a value, and a gradient where the tool gives one."""
     value, gradient = answer
     got = np.array([value, *(() if gradient is None else gradient)])
     names = ("price", *PARAMS)[: len(got)]
     mean, stderr = data.by_hand[:, : len(got)]
     for name, x, want, se, true in zip(names, got, mean, stderr, ORACLE):
-        if not abs(x - want) <= 1e-9 * abs(want):
+        if not abs(x - want) <= tolerance * abs(want):
             return f"{name} is {x!r}, by hand on the same normals {want!r}"
         if data.z.shape[1] == COLUMNS - 1 and not abs(x - true) <= 4.0 * se:
             return f"{name} is {x!r}, more than 4 standard errors ({se:.2g}) from the oracle {true}"
@@ -109,6 +109,7 @@ PROBLEM = Problem(
     title="down-and-out call, price + 6 sensitivities, normals given",
     cases=cases,
     check=check,
+    rough=lambda data, answer: check(data, answer, 1e-3),  # the barrier's smoothing bends within 0.1
     baseline="numba_value",
     threads=(1, 2),
 )

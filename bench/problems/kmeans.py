@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bench.core import Problem
-from bench.oracles import Case, differs
+from ..core import Problem
+from ..oracles import Case, differs
 
 
 def objective(np, params, constants):

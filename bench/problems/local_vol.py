@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 SPOT, STRIKE, BARRIER, EPS, MATURITY, STEPS = 100.0, 120.0, 150.0, 5.0, 3.0, 156
 SPOTS, TIMES = np.arange(50.0, 201.0, 5.0), np.arange(1, 37) / 12.0

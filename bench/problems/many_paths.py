@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from bench.core import Problem, Timed
+from ..core import Problem, Timed
 
 STEPS = 252
 # Exact expectation of the estimator: recursion of densities. The deviations of one path scale the tolerance only.

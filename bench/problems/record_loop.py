@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.core import Problem
+from ..core import Problem
 
 
 class Data(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 
 def objective(x):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.core import Problem
-from bench.problems.down_and_out import PARAMS, Data, check
+from ..core import Problem
+from .down_and_out import PARAMS, Data, check
 
 
 def cases(quick):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.core import Problem
-from bench.problems.sparse_jacobian import System, check
+from ..core import Problem
+from ..problems.sparse_jacobian import System, check
 
 
 def rosenbrock(x, tool):

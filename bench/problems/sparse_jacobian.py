@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.core import Problem
+from ..core import Problem
 
 # What a tool brings: functions of arrays, and ``join`` for several arrays as one.
 NUMPY = SimpleNamespace(exp=np.exp, sin=np.sin, join=np.concatenate)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench import balls
-from bench.core import Problem
-from bench.timing import say
+from .. import balls
+from ..core import Problem
+from ..timing import say
 
 try:
     from mpmath import mp, mpf

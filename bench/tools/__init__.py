@@ -1,16 +1,18 @@
-"""All tools by name: the module ``bench.tools.<name>``, and the package or program that it needs."""
+"""All tools by name: the module ``tools.<name>``, and the package or program that it needs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-from bench.core import Way
+from ..core import Way
 
 TOOLS: dict[str, str] = {
     "fastad": "fastad",
     "fastad_value": "fastad",
     "numba_value": "numba",
+    "finite_differences": "numba",
     "numpy": "numpy",
     "jax": "jax",
     "autograd": "autograd",
@@ -30,7 +32,7 @@ MODULES = {"ddx-ad": "ddx"}  # where the package is imported by another name
 def installed(tool: str) -> str | None:
     """Version of the package behind a tool, None where it is not installed."""
     if tool == "codipack":
-        return import_module("bench.tools.codipack").found()
+        return import_module(".codipack", __package__).found()
     try:
         return version(TOOLS[tool])
     except PackageNotFoundError:
@@ -41,6 +43,20 @@ def installed(tool: str) -> str | None:
         return None
 
 
+def usable(tools: Iterable[str]) -> tuple[dict[str, dict[str, Way]], list[str]]:
+    """What the tools that are installed can do, and a line for each that is not."""
+    doing, skipped = {}, []
+    for tool in tools:
+        try:
+            if installed(tool):
+                doing[tool] = ways(tool)
+            else:
+                skipped.append(f"{tool}: skipped, {TOOLS[tool]} is not installed")
+        except ImportError as error:  # something that it needs in turn
+            skipped.append(f"{tool}: skipped, {error}")
+    return doing, skipped
+
+
 def ways(tool: str) -> dict[str, Way]:
     """What an installed tool can do: its function for each problem that it takes part in."""
-    return import_module(f"bench.tools.{tool}").WAYS
+    return import_module(f".{tool}", __package__).WAYS

@@ -7,11 +7,12 @@ from inspect import getsource
 import casadi as ca
 import numpy as np
 
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems.down_and_out import payoff
-from bench.problems.rosenbrock import objective
-from bench.tools.sparse.casadi import WAYS as SPARSE
+from ..problems import asian, heston, jacobians
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems.down_and_out import payoff
+from ..problems.rosenbrock import objective
+from .sparse.casadi import WAYS as SPARSE
 
 BLOCK = 500  # paths of one call: its work arrays hold all of them
 
@@ -44,6 +45,13 @@ def rosenbrock(x, threads):
     return lambda: call(x)
 
 
+def jacobian(data, threads):
+    x = ca.SX.sym("x", len(data.x))
+    y = ca.vertcat(*jacobians.outputs(data.weights, ca.vertsplit(x), ca.tanh))
+    f = ca.Function("f", [x], [ca.densify(ca.jacobian(y, x))])
+    return lambda: np.asarray(f(data.x))
+
+
 def mean_over_paths(path, params, z, threads):
     """Mean of path(params, z) and of its gradient: one function of a path, mapped over blocks of them."""
     p, normals = ca.SX.sym("p", len(params)), ca.SX.sym("z", z.shape[1])
@@ -72,6 +80,18 @@ def down_and_out(data, threads):
     return mean_over_paths(lambda p, z: payoff(p, z, ca.exp, ca.tanh, ca.fmax), data.params, data.z, threads)
 
 
+def asian_call(data, threads):
+    return mean_over_paths(lambda p, z: asian.payoff(p, z, ca.exp, ca.sqrt, ca.fmax), data.params, data.z, threads)
+
+
+def heston_call(data, threads):
+    def path(p, z):
+        pairs = list(zip(z[::2], z[1::2]))
+        return heston.payoff(p, pairs, ca.exp, ca.sqrt, ca.fmax, ca.fabs)
+
+    return mean_over_paths(path, data.params, data.z.reshape(len(data.z), -1), threads)
+
+
 def libor(data, threads):
     rates = len(data.rates)
 
@@ -93,4 +113,12 @@ def cold_start(case, threads):
     return cold.child(case, "import casadi as ca", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start} | SPARSE
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": down_and_out,
+    "asian": asian_call,
+    "heston": heston_call,
+    "libor": libor,
+    "jacobians": jacobian,
+    "cold_start": cold_start,
+} | SPARSE

@@ -10,9 +10,10 @@ from inspect import getsource
 import ddx
 import numpy as np
 
-from bench.problems import cold_start as cold
-from bench.problems.down_and_out import PARAMS, payoff
-from bench.problems.rosenbrock import objective
+from ..problems import asian, heston, jacobians
+from ..problems import cold_start as cold
+from ..problems.down_and_out import PARAMS, payoff
+from ..problems.rosenbrock import objective
 
 BLOCK = 512  # points of a call, for which the kernel is built: larger ones fall out of the cache
 
@@ -29,6 +30,19 @@ def rosenbrock(x, threads):
         call.x[:] = x
         call()
         return float(call.value), call.jacobian.copy()
+
+    return answer
+
+
+def jacobian(data, threads):
+    names = [f"x{i}" for i in range(len(data.x))]
+    model = ddx.equation(lambda: tuple(jacobians.outputs(data.weights, [ddx.var(name) for name in names], ddx.tanh)))
+    call = model.compile(points=1).buffer(data.x.copy())
+
+    def answer():
+        call.x[:] = data.x
+        call()
+        return call.jacobian.copy()
 
     return answer
 
@@ -60,10 +74,29 @@ def down_and_out(data, threads):
     return mean_over_paths(lambda p, z: payoff(p, z, ddx.exp, ddx.tanh, ddx.max), params, data.z)
 
 
+def asian_call(data, threads):
+    return mean_over_paths(lambda p, z: asian.payoff(p, z, ddx.exp, ddx.sqrt, ddx.max), data.params, data.z)
+
+
+def heston_call(data, threads):
+    def path(p, z):
+        pairs = list(zip(z[::2], z[1::2]))
+        return heston.payoff(p, pairs, ddx.exp, ddx.sqrt, ddx.max, abs)
+
+    return mean_over_paths(path, data.params, data.z.reshape(len(data.z), -1))
+
+
 def cold_start(case, threads):
     source = getsource(objective) + getsource(value_and_gradient)
     answer = "answer = lambda x: value_and_gradient(objective, len(x)).jacobian(x)"
     return cold.child(case, "import ddx", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "cold_start": cold_start}
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": down_and_out,
+    "asian": asian_call,
+    "heston": heston_call,
+    "jacobians": jacobian,
+    "cold_start": cold_start,
+}

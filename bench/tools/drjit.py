@@ -1,6 +1,6 @@
 """Dr.Jit on the CPU through LLVM: arrays, traced and fused into kernels, which it caches.
 
-No Monte Carlo problem: LLVM did not come to an end in minutes with the down-and-out call's 499 steps in one kernel.
+No Monte Carlo problem: LLVM did not come to an end in minutes with the 499 steps of the down-and-out call.
 """
 
 from __future__ import annotations

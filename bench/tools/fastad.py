@@ -10,19 +10,22 @@ import numpy as np
 from numba import njit
 
 import fastad as fad
-from bench.problems import bundle as ba
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems import local_vol as dupire
-from bench.problems import long_tape as tapes
-from bench.problems import many_paths as million
-from bench.problems import record_loop as in_loop
-from bench.problems.down_and_out import payoff
-from bench.problems.record_mul import loop
-from bench.problems.rosenbrock import objective
-from bench.tools.arrays.fastad import WAYS as ARRAYS
 from fastad.kernels import philox, vmath
 from fastad.kernels._simd import address, load, store
+
+from ..problems import asian, heston, jacobians
+from ..problems import bundle as ba
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems import local_vol as dupire
+from ..problems import long_tape as tapes
+from ..problems import many_paths as million
+from ..problems import record_loop as in_loop
+from ..problems import record_operations as operations
+from ..problems.down_and_out import payoff
+from ..problems.record_mul import loop
+from ..problems.rosenbrock import objective
+from .arrays.fastad import WAYS as ARRAYS
 
 
 def rosenbrock(x, threads):
@@ -44,6 +47,38 @@ def record_mul(data, threads):
     return call
 
 
+def record_operations(data, threads):
+    tape = fad.Tape()
+    x = tape.input(operations.START)
+    start = tape.mark()
+
+    def call():
+        tape.rewind(start)
+        y = operations.loop(x, data, fad)
+        return y.value, *tape.reverse(y)
+
+    return call
+
+
+def jacobian(data, threads):
+    program = fad.record(lambda x: fad.array(jacobians.outputs(data.weights, x, fad.tanh)), data.x)
+    return lambda: program.jacobian(data.x)
+
+
+def break_even(data, threads):
+    """From the plain function on: recorded at each call, then replayed over the paths."""
+    params = tuple(data.params.tolist())
+
+    def f(params, z):
+        return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+
+    def call():
+        program = fad.record(f, params, data.z[0])
+        return np.array(program.batch(params, data.z, axes=(None, 0), reduce="mean", threads=threads).gradient)
+
+    return call
+
+
 def record_loop(data, threads):
     tape = fad.Tape()
     x, y = tape.input(data.x), tape.input(data.y)
@@ -59,17 +94,27 @@ def record_loop(data, threads):
 
 
 def down_and_out(data, threads, wrt=0):
-    def f(params, z):
-        return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+    return replayed(lambda p, z: payoff(p, z, fad.exp, fad.tanh, fad.maximum), data, threads, wrt)
 
+
+def replayed(payoff, data, threads, wrt=0):
+    """A payoff of a tuple of parameters and the normals of a path."""
     params = tuple(data.params.tolist())
-    program = fad.record(f, params, data.z[0])
+    program = fad.record(payoff, params, data.z[0])
 
     def call():
         r = program.batch(params, data.z, axes=(None, 0), wrt=wrt, reduce="mean", threads=threads)
         return r.value, None if wrt is None else np.array(r.gradient)
 
     return call
+
+
+def asian_call(params, z):
+    return asian.payoff(params, z, fad.exp, fad.sqrt, fad.maximum)
+
+
+def heston_call(params, z):
+    return heston.payoff(params, z, fad.exp, fad.sqrt, fad.maximum, abs)
 
 
 def libor(data, threads, wrt=(0, 1)):
@@ -210,16 +255,22 @@ def cold_start(case, threads):
 WAYS = {
     "rosenbrock": rosenbrock,
     "record_mul": record_mul,
+    "record_operations": record_operations,
     "record_loop": record_loop,
     "long_tape": long_tape,
     "down_and_out": down_and_out,
+    "asian": partial(replayed, asian_call),
+    "heston": partial(replayed, heston_call),
     "scaling": down_and_out,
     "libor": libor,
+    "sensitivities": libor,
     "local_vol": local_vol,
     "bundle": bundle,
     "sparse_jacobian": sparse_jacobian,
     "sparse_hessian": sparse_hessian,
     "many_paths": many_paths,
+    "break_even": break_even,
+    "jacobians": jacobian,
     "normals": normals,
     "cold_start": cold_start,
     "vmath_accuracy": vmath_accuracy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 from inspect import getsource
 from types import SimpleNamespace
 
@@ -11,14 +12,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bench.problems import bundle as ba
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems import local_vol as dupire
-from bench.problems.down_and_out import SMOOTHING
-from bench.problems.rosenbrock import objective_of_arrays
-from bench.tools.arrays.jax import WAYS as ARRAYS
 from fastad.sparse import Pattern
+
+from ..problems import bundle as ba
+from ..problems import cold_start as cold
+from ..problems import heston as hest
+from ..problems import libor as lmm
+from ..problems import local_vol as dupire
+from ..problems.down_and_out import SMOOTHING
+from ..problems.jacobians import outputs_of_arrays
+from ..problems.rosenbrock import objective_of_arrays
+from .arrays.jax import WAYS as ARRAYS
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_platforms", "cpu")
@@ -59,7 +63,35 @@ def down_and_out_path(params, z):
     return jnp.exp(-rate * maturity) * jnp.maximum(level - strike, 0.0) * alive
 
 
-def down_and_out(data, threads):
+def asian_path(params, z):
+    spot, strike, rate, sigma, maturity = params
+    dt = maturity / len(z)
+    drift, vol = (rate - 0.5 * sigma * sigma) * dt, sigma * jnp.sqrt(dt)
+
+    def step(carry, normal):
+        level, total = carry
+        level = level * jnp.exp(drift + vol * normal)
+        return (level, total + level), None
+
+    (_, total), _ = jax.lax.scan(step, (spot, jnp.zeros_like(spot)), z)
+    return jnp.exp(-rate * maturity) * jnp.maximum(total / len(z) - strike, 0.0)
+
+
+def heston_path(params, z):
+    spot, strike, maturity, rate, variance, kappa, theta, xi = params
+    dt = maturity / len(z)
+
+    def step(carry, normals):
+        level, v = carry
+        q = jnp.sqrt(jnp.abs(v) + 1e-10) * jnp.sqrt(dt)
+        correlated = hest.RHO * normals[0] + (1.0 - hest.RHO**2) ** 0.5 * normals[1]
+        return (level * (1.0 + rate * dt + q * normals[0]), v + kappa * (theta - v) * dt + xi * q * correlated), None
+
+    (level, _), _ = jax.lax.scan(step, (spot, variance), z)
+    return jnp.exp(-rate * maturity) * jnp.maximum(level - strike, 0.0)
+
+
+def mapped(path, data, threads):
     """Blocks of paths one after another by lax.map, its batch_size being the vmap inside.
 
     XLA runs that on one core whatever the size of its pool, so each part of the paths has a device of its own, which
@@ -73,14 +105,35 @@ def down_and_out(data, threads):
 
     @jax.jit
     def f(params, z):
-        path = jax.value_and_grad(down_and_out_path)
-        values, gradients = jax.lax.map(lambda row: path(params, row), z, batch_size=BLOCK)
+        both = jax.value_and_grad(path)
+        values, gradients = jax.lax.map(lambda row: both(params, row), z, batch_size=BLOCK)
         return values.sum(), gradients.sum(axis=0)
 
     def call():
         started = [f(params, z) for params, z in parts]
         values, gradients = zip(*[(np.asarray(value), np.asarray(gradient)) for value, gradient in started])
         return sum(values) / len(data.z), sum(gradients) / len(data.z)
+
+    return call
+
+
+def jacobian(data, threads):
+    """Forward or reverse, by the smaller number of sweeps, as JAX's documentation advises."""
+    outputs, inputs = data.weights.shape
+    f = jax.jit((jax.jacfwd if inputs <= outputs else jax.jacrev)(partial(outputs_of_arrays, jnp, data.weights)))
+    return lambda: np.asarray(f(data.x))
+
+
+def break_even(data, threads):
+    """From the plain function on: traced and compiled at each call, for which JAX has to forget what it compiled."""
+
+    def call():
+        jax.clear_caches()
+        path = jax.value_and_grad(down_and_out_path)
+        mean = jax.jit(
+            lambda params, z: jax.lax.map(lambda row: path(params, row), z, batch_size=BLOCK)[1].mean(axis=0)
+        )
+        return np.asarray(mean(data.params, data.z))
 
     return call
 
@@ -97,17 +150,17 @@ def libor_path(rates, vols, z):
 
     start = lmm.PERIOD * rates, jnp.concatenate([jnp.zeros(1), vols[:-1]])
     (x, _), _ = jax.lax.scan(step, start, z)
-    bonds = jnp.cumprod(1.0 / (1.0 + x[lmm.STEPS :]))
+    bonds = jnp.cumprod(1.0 / (1.0 + x[len(z) :]))
     last = np.array(lmm.TENORS) - 1
     bond, annuity = bonds[last], lmm.PERIOD * jnp.cumsum(bonds)[last]
     worth = jnp.maximum(1.0 - bond[:, None] - np.array(lmm.STRIKES) * annuity[:, None], 0.0)
-    return lmm.NOTIONAL * worth.sum() / jnp.prod(1.0 + x[: lmm.STEPS])
+    return lmm.NOTIONAL * worth.sum() / jnp.prod(1.0 + x[: len(z)])
 
 
 def libor(data, threads):
-    """Sums over blocks, so that a block has one gradient; blocks and devices as in ``down_and_out``."""
+    """Sums over blocks, so that a block has one gradient; blocks and devices as in ``mapped``."""
     parts = [
-        [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, lmm.STEPS))]
+        [jax.device_put(array, device) for array in (data.rates, data.vols, z.reshape(-1, LIBOR_BLOCK, z.shape[1]))]
         for device, z in zip(jax.devices(), np.array_split(data.z, threads))
     ]
 
@@ -220,12 +273,17 @@ def cold_start(case, threads):
 
 WAYS = {
     "rosenbrock": rosenbrock,
-    "down_and_out": down_and_out,
-    "scaling": down_and_out,
+    "down_and_out": partial(mapped, down_and_out_path),
+    "scaling": partial(mapped, down_and_out_path),
+    "asian": partial(mapped, asian_path),
+    "heston": partial(mapped, heston_path),
     "libor": libor,
+    "sensitivities": libor,
     "local_vol": local_vol,
     "bundle": bundle,
     "sparse_jacobian": sparse_jacobian,
     "sparse_hessian": sparse_hessian,
+    "break_even": break_even,
+    "jacobians": jacobian,
     "cold_start": cold_start,
 } | ARRAYS

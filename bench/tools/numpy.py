@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.tools.arrays.numpy import WAYS as ARRAYS
+from .arrays.numpy import WAYS as ARRAYS
 
 
 def normals(n, threads):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize._numdiff import approx_derivative, group_columns
 from scipy.sparse import csr_array
 
-from bench.problems.sparse_jacobian import NUMPY
+from ..problems.sparse_jacobian import NUMPY
 
 TOLERANCE = 1e-6  # of the largest element: one-sided differences
 

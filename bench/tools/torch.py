@@ -5,16 +5,17 @@ Its adjoints keep every intermediate array, so paths go in blocks; sizes by meas
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import getsource
 
 import numpy as np
 import torch
 
-from bench.problems import cold_start as cold
-from bench.problems import libor as lmm
-from bench.problems.down_and_out import payoff
-from bench.problems.rosenbrock import objective_of_arrays
-from bench.tools.arrays.torch import WAYS as ARRAYS
+from ..problems import asian, down_and_out, heston
+from ..problems import cold_start as cold
+from ..problems import libor as lmm
+from ..problems.rosenbrock import objective_of_arrays
+from .arrays.torch import WAYS as ARRAYS
 
 BLOCK = 1_000
 LIBOR_BLOCK = 500
@@ -58,17 +59,27 @@ def over_blocks(f, params, z, block, threads):
     return call
 
 
-def down_and_out(data, threads):
-    def f(inputs, z):
-        return payoff(inputs[0], z.T, torch.exp, torch.tanh, maximum).sum()
-
-    inner = over_blocks(f, [data.params], data.z, BLOCK, threads)
+def vectorised(payoff, data, threads):
+    """A payoff of parameters, and of normals with the paths as their last axis."""
+    inner = over_blocks(lambda p, z: payoff(p[0], z.movedim(0, -1)).sum(), [data.params], data.z, BLOCK, threads)
 
     def call():
         value, (gradient,) = inner()
         return value, gradient
 
     return call
+
+
+def down_and_out_call(params, z):
+    return down_and_out.payoff(params, z, torch.exp, torch.tanh, maximum)
+
+
+def asian_call(params, z):
+    return asian.payoff(params, z, torch.exp, torch.sqrt, maximum)
+
+
+def heston_call(params, z):
+    return heston.payoff(params, z, torch.exp, torch.sqrt, maximum, torch.abs)
 
 
 def libor_paths(inputs, z):
@@ -102,4 +113,11 @@ def cold_start(case, threads):
     return cold.child(case, "import torch", source + answer)
 
 
-WAYS = {"rosenbrock": rosenbrock, "down_and_out": down_and_out, "libor": libor, "cold_start": cold_start} | ARRAYS
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "down_and_out": partial(vectorised, down_and_out_call),
+    "asian": partial(vectorised, asian_call),
+    "heston": partial(vectorised, heston_call),
+    "libor": libor,
+    "cold_start": cold_start,
+} | ARRAYS

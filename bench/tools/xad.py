@@ -4,10 +4,13 @@ from inspect import getsource
 
 import numpy as np
 import xad.adj_1st as xadj
+import xad.math
 
-from bench.problems import cold_start as cold
-from bench.problems.record_mul import loop
-from bench.problems.rosenbrock import objective
+from ..problems import cold_start as cold
+from ..problems import record_operations as operations
+from ..problems.down_and_out import payoff
+from ..problems.record_mul import loop
+from ..problems.rosenbrock import objective
 
 
 def value_and_gradient(f, x):
@@ -47,6 +50,42 @@ def record_mul(data, threads):
     return call
 
 
+def record_operations(data, threads):
+    tape = xadj.Tape()
+
+    def call():
+        with tape:
+            x = xadj.Real(operations.START)
+            tape.registerInput(x)
+            tape.newRecording()
+            y = operations.loop(x, data, xad.math)
+            tape.registerOutput(y)
+            y.derivative = 1.0
+            tape.computeAdjoints()
+            return y.value, x.derivative
+
+    return call
+
+
+def break_even(data, threads):
+    """Each path recorded anew; the tape is not."""
+    if len(data.z) > 1_000:
+        return None  # minutes: a path takes some hundred microseconds
+
+    def maximum(x, y):
+        return xad.math.max(x, xadj.Real(y))
+
+    def call():
+        total = np.zeros(len(data.params))
+        for z in data.z.tolist():
+            total += value_and_gradient(lambda p, z=z: payoff(p, z, xad.math.exp, xad.math.tanh, maximum), data.params)[
+                1
+            ]
+        return total / len(data.z)
+
+    return call
+
+
 def cold_start(case, threads):
     source = getsource(objective) + getsource(value_and_gradient)
     return cold.child(
@@ -54,4 +93,10 @@ def cold_start(case, threads):
     )
 
 
-WAYS = {"rosenbrock": rosenbrock, "record_mul": record_mul, "cold_start": cold_start}
+WAYS = {
+    "rosenbrock": rosenbrock,
+    "record_mul": record_mul,
+    "record_operations": record_operations,
+    "break_even": break_even,
+    "cold_start": cold_start,
+}

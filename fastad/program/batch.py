@@ -185,9 +185,7 @@ class _Bound:
 
         run(first, stop, None, plan.special)
         for group in first + np.flatnonzero(has_nan):  # a NaN never disappears on its way: the others needed no mask
-            run(
-                int(group), int(group) + 1, True, True
-            )  # one masked kernel: each takes 30 s to compile
+            run(int(group), int(group) + 1, True, True)  # one masked kernel: each takes 30 s to compile
         return output
 
 

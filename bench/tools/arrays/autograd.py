@@ -9,7 +9,7 @@ import numpy as np
 from autograd import grad, make_hvp
 from autograd.scipy.special import logsumexp
 
-from bench.problems import gmm, kmeans, llsq, lse, ode
+from ...problems import gmm, kmeans, llsq, lse, ode
 
 
 def gradient(objective, case, threads):

@@ -1,7 +1,7 @@
 """fastad: as it does them in GradBench."""
 
-from bench.gradbench import gmm, kmeans, llsq, lse, ode
-from bench.problems.gmm import FREEDOM, GAMMA, NAMES
+from ...gradbench import gmm, kmeans, llsq, lse, ode
+from ...problems.gmm import FREEDOM, GAMMA, NAMES
 
 
 def of_lse(case, threads):
@@ -25,8 +25,14 @@ def of_kmeans(case, threads):
 
 
 def of_gmm(case, threads):
-    call = gmm.jacobian(dict(zip(NAMES, case.params)) | {"x": case.constants[0], "m": FREEDOM, "gamma": GAMMA}, threads)
-    return lambda: tuple(call()[name] for name in NAMES)
+    data = dict(zip(NAMES, case.params)) | {"x": case.constants[0], "m": FREEDOM, "gamma": GAMMA}
+    call = gmm.jacobian(data, threads)
+
+    def by_name():
+        found = call()
+        return tuple(found[name] for name in NAMES)
+
+    return by_name
 
 
 WAYS = {"lse": of_lse, "llsq": of_llsq, "ode": of_ode, "kmeans": of_kmeans, "gmm": of_gmm}

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from bench.problems import gmm, kmeans, llsq, lse, ode
+from ...problems import gmm, kmeans, llsq, lse, ode
 
 
 def waiting(f, *args):

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from bench.problems import gmm, kmeans, llsq, lse, ode
+from ...problems import gmm, kmeans, llsq, lse, ode
 
 
 def by_hand(module, case, threads):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import torch
 
-from bench.problems import gmm, kmeans, llsq, lse, ode
+from ...problems import gmm, kmeans, llsq, lse, ode
 
 numpy_names = SimpleNamespace(
     exp=torch.exp,
