@@ -270,7 +270,8 @@ class Program:
             Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
             colouring are made once per recording.
         mode : {"reverse", "forward", "auto"}
-            Sweep direction of a dense one; reverse gives the bits of `batch`, auto takes the smaller number of directions or seeds.
+            Sweep direction of a dense one. Reverse gives the bits of `batch`; auto takes the smaller number of
+            directions or seeds.
         """
         if mode not in ("reverse", "forward", "auto"):
             raise ValueError(f"mode={mode!r}: expected 'reverse', 'forward' or 'auto'")
