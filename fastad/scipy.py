@@ -155,7 +155,7 @@ class _Point:
             if isinstance(self.value, float):
                 self._jacobian = program.grad(self._x)
             else:
-                self._jacobian = program.jacobian(self._x, sparse=self.recorded.sparse)
+                self._jacobian = program.jacobian(self._x, sparse=self.recorded.sparse, mode="auto")
         return self._jacobian
 
     @property

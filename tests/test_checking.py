@@ -3,6 +3,7 @@
 import doctest
 import importlib
 
+import numba
 import numpy as np
 import pytest
 
@@ -120,3 +121,8 @@ def test_example_of_the_docstring():
     result = doctest.testmod(importlib.import_module("fastad.checking"), optionflags=doctest.ELLIPSIS)
     assert result.attempted
     assert not result.failed
+
+
+def test_jitted_functions_that_take_no_complex_numbers():
+    clipped = numba.njit(lambda x: fad.maximum(x[0], 0.5) * x[1])
+    assert "central differences" in repr(fad.check_gradient(clipped, np.array([2.0, 3.0])))

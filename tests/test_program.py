@@ -721,3 +721,20 @@ def test_a_program_is_no_tape():
     fad.record(lambda x: kept.append(x) or x * x, 2.0)
     with pytest.raises(TapeError):
         fad.record(lambda y: y * kept[0], 3.0)
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "auto"])
+def test_jacobians_of_programs_by_every_mode(mode):
+    """More than 64 elements take several sweeps."""
+    at = np.linspace(1.0, 2.0, 150)
+    for f, x, expected in (
+        (lambda x: x * x[::-1], at, np.diag(at[::-1]) + np.diag(at)[:, ::-1]),
+        (lambda x: fad.stack([x.sum(), (x * x).sum()]), at, [np.ones(150), 2.0 * at]),
+        (lambda x: fad.stack([fad.sin(x) * i for i in range(200)]), 0.3, np.cos(0.3) * np.arange(200.0)),
+    ):
+        np.testing.assert_allclose(fad.record(f, x).jacobian(x, mode=mode), expected, rtol=1e-14)
+
+
+def test_unknown_mode():
+    with pytest.raises(ValueError, match="mode='both': expected 'reverse', 'forward' or 'auto'"):
+        fad.record(fad.sin, 1.0).jacobian(1.0, mode="both")

@@ -267,22 +267,3 @@ def test_errors_name_the_remedy():
     branching.fun([1.0])
     with pytest.raises(fad.errors.DivergenceError, match="max_variants=1"):
         branching.fun([-1.0])
-
-
-def test_forward_and_reverse_jacobians_of_a_program_agree():
-    def f(x):
-        return fad.stack([fad.sin(x[i % 3]) * x[(i + 1) % 3] for i in range(200)])
-
-    x = np.array([0.3, 1.1, -0.7])
-    program = fad.record(f, x)
-    expected = np.zeros((200, 3))
-    for i in range(200):
-        expected[i, i % 3] += np.cos(x[i % 3]) * x[(i + 1) % 3]
-        expected[i, (i + 1) % 3] += np.sin(x[i % 3])
-    np.testing.assert_allclose(program.jacobian(x), expected, rtol=1e-14)
-    wide = fad.record(lambda x: fad.stack([x.sum(), (x * x).sum()]), np.ones(200))
-    at = np.linspace(0.0, 1.0, 200)
-    np.testing.assert_allclose(wide.jacobian(at), [np.ones(200), 2.0 * at], rtol=1e-15)
-    square = fad.record(lambda x: x * x[::-1], np.ones(150))
-    at = np.linspace(1.0, 2.0, 150)
-    np.testing.assert_allclose(square.jacobian(at), np.diag(at[::-1]) + np.diag(at)[:, ::-1], rtol=1e-15)

@@ -62,7 +62,7 @@ def record_operations(data, threads):
 
 def jacobian(data, threads):
     program = fad.record(lambda x: fad.array(jacobians.outputs(data.weights, x, fad.tanh)), data.x)
-    return lambda: program.jacobian(data.x)
+    return lambda: program.jacobian(data.x, mode="auto")
 
 
 def break_even(data, threads):

@@ -54,8 +54,9 @@ def _warning(line: Line, jumps: Jumps, estimates: Estimates) -> list[str]:
 
 
 _EARLY_EXERCISE = (
-    "{place}: single paths jump here, by {size:.3g} either way, but not on average. So does an early-exercise "
-    "decision where its rule is optimal: then the sensitivities, which hold the rule fixed, are right"
+    "{place}: single paths jump here, by {size:.3g} either way, but not on average, and what pathwise derivatives miss "
+    "is within its error. So it is at an early-exercise decision whose rule is optimal, which the sensitivities "
+    "rightly hold fixed, and at a barrier where what follows is worth what is paid there"
 )
 _PERHAPS_EXERCISE = (
     ". If this is an early-exercise decision, its rule is not optimal: on average it matters on which side a path is"

@@ -45,6 +45,7 @@ def monte_carlo(
     control: Any = None,
     per_path: bool = False,
     compare_with_bump: bool = False,
+    find_jumps: bool = True,
     until: float | None = None,
     resume: Any = None,
     gradient: str = "each",
@@ -92,6 +93,9 @@ def monte_carlo(
     compare_with_bump : bool
         Also estimate every sensitivity by central differences on the same random numbers:
         ``result.bumped``, ``result.bump_scores``. Costs two more valuations per sensitivity.
+    find_jumps : bool
+        Look for jumps of the payoff, which pathwise derivatives miss, and warn of them: a second at most. False
+        where they are known or have been smoothed.
     until : float, optional
         Stop at the first block after which the standard error of every value is at most this part of it;
         ``paths`` is the limit.
@@ -192,10 +196,10 @@ def monte_carlo(
     result = assemble(
         recorded, selected, job, after, tally, threads=threads, seconds=0.0, seed=source.seed, sampler=sampler
     )
-    if by_record and not compare_with_bump:
+    if find_jumps and by_record and not compare_with_bump:
         warnings.append(NOT_EXAMINED)
     try:
-        warnings += [] if by_record else examine(recorded.trie, job, result.estimates)
+        warnings += examine(recorded.trie, job, result.estimates) if find_jumps and not by_record else []
     except KeyboardInterrupt:
         warnings.append("stopped by Ctrl-C while looking for jumps of the payoff")
     return result.finished(warnings, time.perf_counter() - started)

@@ -2,8 +2,8 @@
 
 ``kinds`` has the types, ``rules`` turns the text of the op table into instructions, ``rows`` stores rows into the
 columns of a tape, ``actives`` is the arithmetic of actives made of these two (``outline`` keeps it short in long
-functions), ``duals`` that of duals; ``functions``, ``powers``, ``builtins``, ``arrays`` and ``lookups`` register what
-user code may call, by loops over the table.
+functions), ``duals`` that of duals; ``arrays`` has the types of arrays. ``functions``, ``powers``, ``builtins``,
+``lookups``, ``assign`` and ``elementwise`` register what user code may call, by loops over the table.
 """
 
 from __future__ import annotations

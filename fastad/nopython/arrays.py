@@ -79,8 +79,13 @@ class ArrayType(types.IterableType):
         return Conversion.safe if other == self.like(self.ndim, "A") else None
 
     def unify(self, typingctx: Any, other: types.Type) -> Any:
-        """A variable that is contiguous here and a view there may have strides."""
+        """A variable that is contiguous here and a view there may have strides.
+
+        Of floats: what is made of a variable that numba takes for a float until it has seen the loop.
+        """
         general = self.like(self.ndim, "A")
+        if isinstance(other, types.Array):
+            return general if other.ndim == self.ndim and other.dtype == types.float64 else None
         return general if isinstance(other, ArrayType) and other.like(other.ndim, "A") == general else None
 
 
@@ -136,6 +141,13 @@ class _DualArrayModel(models.StructModel):
 @lower_cast(DualArrayType, DualArrayType)
 def _same_struct(context: Any, builder: ir.IRBuilder, source: Any, target: Any, value: ir.Value) -> ir.Value:
     return value  # only the type says whether it is contiguous
+
+
+@lower_cast(types.Array, ArrayType)
+def _refuse_floats(context: Any, builder: ir.IRBuilder, source: Any, target: Any, value: ir.Value) -> None:
+    raise TypingError(
+        f"a variable is {source} here and {target} there; start it with fad.zeros(shape, like=x), x being an active"
+    )
 
 
 for _name in ("values", "rows", "tape"):

@@ -136,12 +136,18 @@ def _array(x: Any) -> Any:
 
 @overload_method(ActiveArrayType, "copy")
 def _copy_of_actives(array: Any) -> Any:
-    return lambda array: array_of(array._values.copy(), array._rows.copy(), array._tape)  # type: ignore[call-arg]
+    def copy(array: Any) -> Any:
+        return array_of(array._values.copy(), array._rows.copy(), array._tape)  # type: ignore[call-arg]
+
+    return copy
 
 
 @overload_method(DualArrayType, "copy")
 def _copy_of_duals(array: Any) -> Any:
-    return lambda array: dual_array_of(array, array._values.copy(), array._tangents.copy())  # type: ignore[call-arg]
+    def copy(array: Any) -> Any:
+        return dual_array_of(array, array._values.copy(), array._tangents.copy())  # type: ignore[call-arg]
+
+    return copy
 
 
 # -------------------- broadcasting --------------------

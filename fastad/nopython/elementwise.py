@@ -187,7 +187,10 @@ def _sum(array: Any) -> Any:
 
 @overload_method(ArrayType, "mean")
 def _mean(array: Any) -> Any:
-    return lambda array: array.sum() / array.size
+    def mean(array: Any) -> Any:
+        return array.sum() / array.size
+
+    return mean
 
 
 @overload(np.sum, strict=False)

@@ -281,28 +281,40 @@ class Program:
         """Gradient at these arguments; see `value_and_grad`."""
         return self.value_and_grad(*args, argnums=argnums, out=out)[1]
 
-    def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
+    def jacobian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False, mode: str = "reverse") -> Any:
         """Jacobian at these arguments: the result's structure with the argument's at each leaf.
 
-        Forward sweeps where there are fewer argument than result elements, else reverse ones.
-
-        With ``sparse``, one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
-        the cheapest way to the elements are found once per recording.
+        Parameters
+        ----------
+        *args
+            Arguments.
+        argnums : int or sequence of int
+            Arguments to differentiate by.
+        sparse : bool
+            Return one ``scipy.sparse.csr_array`` of all result elements by all argument elements; pattern and
+            the cheapest way to its elements are found once per recording.
+        mode : {"reverse", "forward", "auto"}
+            Sweep direction of a dense one. Reverse gives the bits of `batch`; auto takes the smaller number of
+            directions or seeds.
         """
+        if mode not in ("reverse", "forward", "auto"):
+            raise ValueError(f"mode={mode!r}: expected 'reverse', 'forward' or 'auto'")
         if sparse:
             scipy_sparse()
             recording, point = self._at(args)
             elements = self._argument(recording, argnums)[1]
             return second.compressed(recording, point, elements, self._compression(recording, elements, False))
-        return self._value_and_jacobian(args, argnums)[1]
+        return self._value_and_jacobian(args, argnums, mode)[1]
 
-    def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums) -> tuple[Any, Any]:
+    def _value_and_jacobian(self, args: tuple[Any, ...], argnums: Argnums, mode: str = "reverse") -> tuple[Any, Any]:
         recording, point = self._at(args)
         inputs, elements = self._argument(recording, argnums)
         if self._quick is not None:
             self._quick.learn(recording, argnums, inputs, elements)
         value = recording.outputs.unpack(recording.output_values(point.values))
-        return value, nest(recording.outputs, inputs, second.jacobian(recording, point, elements))
+        backward = mode == "reverse" or (mode == "auto" and recording.output_rows.size <= elements.size)
+        jacobian = second.reverse if backward else second.forward
+        return value, nest(recording.outputs, inputs, jacobian(recording, point, elements))
 
     def vjp(self, args: Sequence[Any], seeds: Any) -> tuple[Any, tuple[Any, ...]]:
         """Value, and adjoints of all arguments for seeds of the result's structure."""

@@ -60,10 +60,8 @@ def gradients_recording(
     return Recording(columns, r.inputs, layout, [*r.sites, *sites_of(tape)], tape.blocks)
 
 
-def jacobian(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
-    """Derivatives of the outputs by the elements, shape (outputs, elements), by the cheaper sweeps."""
-    if r.output_rows.size > elements.size:
-        return forward(r, point, elements)
+def reverse(r: Recording, point: Point, elements: NDArray[np.int64]) -> Vector:
+    """Derivatives of the outputs by the elements, shape (outputs, elements), by reverse sweeps."""
     found = np.empty((r.output_rows.size, elements.size))
     for first, width in _widths(r.output_rows.size):
         seeds = np.eye(r.output_rows.size, width, -first)
