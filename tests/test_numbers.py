@@ -110,7 +110,7 @@ def test_in_place_on_a_number(tape, number):
     assert tape.reverse(total) == 2.0
 
 
-@pytest.mark.parametrize("other", [Decimal(1), 1j, np.complex64(1), "1", b"1", None, [1], {1}], ids=repr)
+@pytest.mark.parametrize("other", [Decimal(1), "1", b"1", None, [1], {1}], ids=repr)
 def test_what_is_no_real_number(tape, other):
     x = tape.input(2.0)
     for apply in ARITHMETIC:
@@ -267,10 +267,11 @@ def test_statistics_that_call_float_name_the_way_out(tape):
 
 def test_np_reductions_of_lists_name_fad_array(tape):
     xs = [tape.input(1.0), tape.input(2.0)]
-    for use in (np.array, np.sum, np.mean, np.max, np.stack, np.concatenate):
-        with pytest.raises(TypeError, match=r"fad\.|fastad"):
+    for use in (np.array, np.sum, np.mean, np.max):
+        with pytest.raises(TypeError, match=r"use fad\.array\("):
             use(xs)
     assert np.sum(fad.array(xs)).value == 3.0
+    assert np.stack(xs).value.tolist() == [1.0, 2.0]  # its pieces are operands, as in np.hypot(x, y)
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -107,8 +107,8 @@ CONDITIONS = {
     "isfinite": math.isfinite,
     "signbit": lambda x: math.copysign(1.0, x) < 0.0,
 }
-# Below, in test_tables.py, in test_nesting.py.
-BY_HAND = {"input", "cond", "where", "guard", "locate", "take", "product", "variable"}
+# Below, in test_tables.py, in test_nesting.py, in test_algebra.py.
+BY_HAND = {"input", "cond", "where", "guard", "locate", "take", "product", "variable", "block", "part"}
 
 # Where the function itself has no digits left at the sampled points, its derivatives are given.
 DERIVATIVES = {
