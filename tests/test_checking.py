@@ -17,15 +17,16 @@ from fastad.record.tape import Tape
 @pytest.fixture
 def wrong_rule(monkeypatch):
     """Scale the first partial of an operation, as a wrong row of the op table would."""
-    right = Tape._sweep_columns
+    right = Tape._flush
 
     def use(name, factor):
-        def columns(tape):
-            partial0 = right(tape).partial0.copy()
-            partial0[np.flatnonzero(tape.opcode == OPCODE[name])] *= factor
-            return right(tape)._replace(partial0=partial0)
+        def flush(tape):
+            before = tape._flushed
+            right(tape)
+            rows = before + np.flatnonzero(tape._columns["opcode"][before : tape._flushed] == OPCODE[name])
+            tape._columns["partial0"][rows] *= factor
 
-        monkeypatch.setattr(Tape, "_sweep_columns", columns)
+        monkeypatch.setattr(Tape, "_flush", flush)
 
     return use
 
