@@ -17,16 +17,19 @@ from fastad.record.tape import Tape
 @pytest.fixture
 def wrong_rule(monkeypatch):
     """Scale the first partial of an operation, as a wrong row of the op table would."""
-    right = Tape._flush
+    right = Tape._sweep_columns
 
     def use(name, factor):
-        def flush(tape):
-            before = tape._flushed
-            right(tape)
-            rows = before + np.flatnonzero(tape._columns["opcode"][before : tape._flushed] == OPCODE[name])
-            tape._columns["partial0"][rows] *= factor
+        def columns(tape):
+            partial0 = right(tape).partial0.copy()
+            partial0[np.flatnonzero(tape.opcode == OPCODE[name])] *= factor
+            return right(tape)._replace(partial0=partial0)
 
-        monkeypatch.setattr(Tape, "_flush", flush)
+        def gradient(tape, row, n_inputs):
+            return tape._adjoints(np.array([row], np.int32), np.ones(1), np.arange(n_inputs, dtype=np.int32))
+
+        monkeypatch.setattr(Tape, "_sweep_columns", columns)
+        monkeypatch.setattr(Tape, "_gradient", gradient)
 
     return use
 
