@@ -25,11 +25,7 @@ def wrong_rule(monkeypatch):
             partial0[np.flatnonzero(tape.opcode == OPCODE[name])] *= factor
             return right(tape)._replace(partial0=partial0)
 
-        def gradient(tape, row, n_inputs):
-            return tape._adjoints(np.array([row], np.int32), np.ones(1), np.arange(n_inputs, dtype=np.int32))
-
         monkeypatch.setattr(Tape, "_sweep_columns", columns)
-        monkeypatch.setattr(Tape, "_gradient", gradient)
 
     return use
 
@@ -113,12 +109,11 @@ def test_functions_of_a_short_scale_and_of_a_bounded_domain():
     assert fad.check_gradient(lambda x: x * x, 1e8).largest_error < 1e-6
 
 
-def test_many_inputs_are_checked_in_random_directions(wrong_rule):
+def test_many_inputs_are_checked_in_random_directions():
     x = np.linspace(0.0, 1.0, 1500)
     assert fad.check_gradient(lambda x: (x * x).sum(), x).derivatives == 1000
-    wrong_rule("square", 1.01)
     with pytest.raises(GradientError, match=r"d y / d direction \d+"):
-        fad.check_gradient(lambda x: sum(map(fad.square, x)), x)
+        fad.check_gradient(lambda x: (x * fad.stop_gradient(x)).sum(), x)
 
 
 def test_example_of_the_docstring():
