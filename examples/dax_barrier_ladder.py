@@ -215,17 +215,15 @@ def report(strikes, days, market, model, result, greeks, errors):
     print("Heston: " + ", ".join(f"{name} {x:.4f}" for name, x in model._asdict().items()))
     print(f"Down-and-out put on the DAX: strike {STRIKE:.0f}, barrier {BARRIER:.0f}, {EXPIRY:.0f} year, {STEPS} steps")
     print(f"{result.paths:,} paths: price {result.value:.2f}, standard error {result.stderr:.2f}")
-    print(
-        f"spot up 1 %: {0.01 * market.spot * greeks.spot:+.3f} (standard error {0.01 * market.spot * errors.spot:.3f})"
-    )
+    by_spot, error = 0.01 * market.spot * greeks.spot, 0.01 * market.spot * errors.spot
+    print(f"spot up 1 %, the vols staying at their strikes: {by_spot:+.3f}, standard error {error:.3f}")
     print("\nZero rates up 1 bp, and vols up 1 point, the model fitted again; days to maturity:\n")
     print("      " + "".join(f"{day:9.0f}" for day in days))
     print("rate  " + "".join(f"{1e-4 * x:9.4f}" for x in greeks.rates))
     for strike, row in zip(strikes, greeks.vols):
         print(f"{strike:5.0f} " + "".join(f"{0.01 * x:9.4f}" for x in row))
-    print(
-        f"\nstandard errors up to {0.01 * errors.vols.max():.4f}; all vols up 1 point: {0.01 * greeks.vols.sum():+.3f}"
-    )
+    largest, total = 0.01 * errors.vols.max(), 0.01 * greeks.vols.sum()
+    print(f"\nstandard errors up to {largest:.4f}; all vols up 1 point: {total:+.3f}")
 
 
 def draw(strikes, days, greeks, file):
@@ -244,9 +242,7 @@ def draw(strikes, days, greeks, file):
         axes.text(j, i, f"{effect:.2f}", ha="center", va="center", fontsize=8, color="white" if light else "black")
     axes.set_xticks(range(len(days)), [f"{day:.0f}" for day in days])
     axes.set_yticks(range(len(strikes)), [f"{strike:.0f}" for strike in strikes])
-    axes.set(
-        xlabel="days to maturity", ylabel="strike", title="down-and-out put: effect of one vol point on each quote"
-    )
+    axes.set(xlabel="days to maturity", ylabel="strike", title="down-and-out put: effect of one vol point")
     figure.colorbar(image, label="change of the price, index points")
     figure.savefig(file, dpi=110)
 
