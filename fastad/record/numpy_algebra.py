@@ -22,7 +22,7 @@ def _mismatch(name: str, a: Any, b: Any) -> ValueError:
 
 def matmul(a: Any, b: Any) -> Any:
     """``a @ b``, with NumPy's rules for vectors and stacks of matrices."""
-    a, b = lifted(a), lifted(b)
+    a, b = lifted(a, copy=False), lifted(b, copy=False)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("np.matmul: a scalar operand; use * instead")
     if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
@@ -34,7 +34,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 def dot(a: Any, b: Any) -> Any:
     """``np.dot``: the sum over the last axis of a and the last but one of b."""
-    a, b = lifted(a), lifted(b)
+    a, b = lifted(a, copy=False), lifted(b, copy=False)
     if a.ndim == 0 or b.ndim == 0:
         return lowered(a * b)
     axis = max(b.ndim - 2, 0)
