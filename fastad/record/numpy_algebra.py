@@ -198,6 +198,13 @@ def _operator(function: Callable[[Any, Any], Any], reflected: bool) -> Any:
     return method
 
 
+def _in_place_product(self: ActiveArray, other: Any) -> Any:
+    """``a @= b`` writes through views, as in NumPy."""
+    product = self.__matmul__(other)
+    return product if product is NotImplemented else self._write(product)
+
+
+setattr(ActiveArray, "__imatmul__", _in_place_product)  # noqa: B010
 setattr(ActiveArray, "__matmul__", _operator(matmul, reflected=False))  # noqa: B010
 setattr(ActiveArray, "__rmatmul__", _operator(matmul, reflected=True))  # noqa: B010
 UFUNCS.update(matmul=matmul, vecdot=_vecdot, matvec=_matvec, vecmat=_vecmat)

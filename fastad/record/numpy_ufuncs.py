@@ -67,6 +67,8 @@ def fold(function: Callable[[Any, Any], Any], a: Any) -> Any:
     """
     if a.ndim == 1 and a.size <= _SHORT:
         return reduce(function, a)
+    if a.shape[-1] == 1:
+        return lowered(a[..., 0].copy())  # no view of the operand
     while a.shape[-1] > 1:
         even = a.shape[-1] - a.shape[-1] % 2
         pairs = lifted(function(a[..., 0:even:2], a[..., 1:even:2]))

@@ -278,7 +278,7 @@ class Storage:
         if bulk is None:
             return False
         self._reserve(out.size)
-        bulk_kernels.evaluate(code, x, y, out)
+        bulk_kernels.evaluate(code, np.ascontiguousarray(x), np.ascontiguousarray(y), out)  # it reads vectors
         self._columns["value"][bulk.start : bulk.stop] = out
         index[:] = np.arange(bulk.start, bulk.stop, dtype=np.int32)
         self._bulks.append(bulk)
