@@ -90,6 +90,25 @@ def test_digits(run):
     assert "2410 parameters" in text
 
 
+def test_logistic(run):
+    """Coefficients against scikit-learn's, their derivative against its fits at other ridges."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    pytest.importorskip("scipy.optimize")
+    text, (w, by_ridge) = run("logistic")
+    data = runpy.run_path(str(FOLDER / "logistic.py"))["data"]
+    _, features, labels = data()
+
+    def refitted(ridge):
+        model = linear_model.LogisticRegression(C=1.0 / ridge, tol=1e-12, solver="newton-cholesky")
+        model.fit(features, labels)
+        return np.array([*model.intercept_, *model.coef_[0]])
+
+    np.testing.assert_allclose(w, refitted(1.0), rtol=0.0, atol=1e-7)  # gtol, over a curvature of at least the ridge
+    near, far = ((refitted(1.0 + h) - refitted(1.0 - h)) / (2.0 * h) for h in (0.01, 0.02))
+    np.testing.assert_allclose(by_ridge, (4.0 * near - far) / 3.0, atol=1e-7)  # Richardson: the error is of order h**4
+    assert re.search(r"worst texture +-1\.31461 +0\.47642", text)
+
+
 def test_million_parameters(run):
     text, error = run("million_parameters", 20_000)
     assert error < 1e-12

@@ -10,6 +10,7 @@ import pytest
 from helpers_replay import black_scholes
 
 import fastad as fad
+from fastad.extend import implicit
 from fastad.program.build import build
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -154,6 +155,77 @@ def test_knock_out(capsys):
     assert_within(widths.estimate[1, column], widths.stderr[1, column], bumped, "barrier", error)
     assert all(result.warnings == () for result in widths.results)
     assert "value by barrier" in capsys.readouterr().out
+
+
+# -------------------- curve bootstrap --------------------
+
+# Complex step through an independent Newton solver.
+DISCOUNT = [
+    0.98029604940692, 0.95810047474225, 0.93413303273836, 0.88268978036487, 0.82937044274664,
+    0.75092272055657, 0.63274295516024, 0.53636913854313, 0.40012017235568,
+]  # fmt: skip
+BOOK, BY_QUOTE = 149389.28983566, [
+    170224.371537, -1116979.694737, 20887985.122131, 41087490.305547, 76523242.368440,
+    99180427.550649, -141711962.331837, -420668642.553407, 0.0,
+]  # fmt: skip
+
+
+def test_curve(capsys):
+    """Through the solver, by its equations and by bumps: the same, and what the oracle says."""
+    model = example("curve")
+    value, through_solver, by_equations, bumped = model["main"]()
+    assert value == pytest.approx(BOOK, abs=1e-7)
+    for found in (through_solver, by_equations):
+        np.testing.assert_allclose(found, BY_QUOTE, rtol=1e-10, atol=1e-6)
+        assert found[-1] == 0.0  # nothing is paid beyond 20 years
+    np.testing.assert_allclose(by_equations, through_solver, rtol=1e-12)
+    np.testing.assert_allclose(bumped, BY_QUOTE, rtol=1e-7, atol=1e-3)
+    for curve in (model["newton"], model["implied"]):
+        np.testing.assert_allclose(np.exp(curve(model["QUOTES"], model["YEARS"], 2)), DISCOUNT, rtol=0, atol=1e-14)
+    assert "-42066.8643" in capsys.readouterr().out  # per basis point
+
+
+def test_curve_adjoint_is_one_transposed_solve(monkeypatch):
+    model = example("curve")
+    quotes, years = model["QUOTES"], model["YEARS"]
+    _, pullback = fad.vjp(lambda q: model["book"](q, model["implied"]), quotes)
+    systems, solve = [], np.linalg.solve
+    monkeypatch.setattr(implicit, "solve_linear", lambda a, b: systems.append((a, b)) or solve(a, b))
+    monkeypatch.setattr(np.linalg, "solve", lambda *_: pytest.fail("another solve"))
+    np.testing.assert_allclose(pullback(1.0)[0], BY_QUOTE, rtol=1e-10, atol=1e-6)
+    ((matrix, right),) = systems
+    assert right.shape == (9,)
+    logs = model["newton"](quotes, years, 2)
+    by_logs = np.empty((9, 9))  # complex step: row i is the equation of quote i
+    for j in range(9):
+        at = np.concatenate([[0.0], logs + 1e-60j * np.eye(9)[j]])
+        for i, (quote, length) in enumerate(zip(quotes, years)):
+            times = np.arange(1, 2 * length + 1) / 2
+            flows = np.full(len(times), 0.5 * quote)
+            flows[-1] += 1.0
+            by_logs[i, j] = (flows * np.exp(np.interp(times, np.append(0.0, years), at))).sum().imag / 1e-60
+    np.testing.assert_allclose(matrix, by_logs.T, rtol=1e-12, atol=1e-14)
+
+
+def test_curve_of_annual_swaps_against_the_closed_form():
+    model = example("curve")
+    years = np.arange(1.0, 31.0)
+    quotes = 0.02 + 0.02 * (1.0 - np.exp(-years / 8.0))
+
+    def closed(quotes):
+        factors = []
+        for quote in quotes:
+            factors.append((1.0 - quote * sum(factors)) / (1.0 + quote))
+        return np.array(factors)
+
+    def factors(quotes):
+        return np.exp(model["implied"](quotes, years, 1))
+
+    found = factors(quotes)
+    np.testing.assert_allclose(found[[0, 9, 29]], [0.978138542970580, 0.709662075472607, 0.298323361615310], rtol=1e-14)
+    np.testing.assert_allclose(found, closed(quotes), rtol=1e-14)
+    exact = np.array([closed(quotes + 1e-60j * unit).imag / 1e-60 for unit in np.eye(30)]).T
+    np.testing.assert_allclose(fad.jacobian(factors)(quotes), exact, rtol=1e-11, atol=1e-14)
 
 
 # -------------------- portfolios --------------------
