@@ -332,7 +332,8 @@ def test_unary_operators(tape):
     assert (-a).value.tolist() == [1.0, -2.0, 0.0]
     assert abs(a).value.tolist() == [1.0, 2.0, 0.0]
     assert tape.reverse(abs(a), np.ones(3)).tolist() == [-1.0, 1.0, 0.0]
-    assert +a is a
+    assert (+a).value.tolist() == a.value.tolist()
+    assert +a is not a, "a copy, as in NumPy"
 
 
 def test_powers_of_two_are_products(tape):

@@ -579,7 +579,8 @@ def _run(trie: Trie, call: Call, threads: int) -> tuple[NDArray[np.float64], NDA
     """Run all groups; values per scenario, gradients per scenario or per group."""
     n_groups, runner = -(-call.n // GROUP), Runner(trie, call)
     outputs: list[Output] = []
-    size = max(1, min(_MOST_GROUPS, -(-n_groups // (4 * threads))))
+    shares = 4 * threads if threads > 1 else 1  # several for each, so that none waits long for the last
+    size = max(1, min(_MOST_GROUPS, -(-n_groups // shares)))
     run_in_order(runner, ranges(n_groups, size), threads, lambda first, output: outputs.append(output))
     for output in outputs:
         trie.count_all(output.ended)
