@@ -44,6 +44,11 @@ class Spec:
         parts = [child._build(leaves, keep_static) for child in self.children]
         return _REBUILD[self.kind](self, parts)
 
+    def detached(self) -> Spec:
+        """Return the same with copies of static arrays: what is written into them later does not count."""
+        static = self.static.copy() if isinstance(self.static, np.ndarray) else self.static
+        return dataclasses.replace(self, static=static, children=tuple(child.detached() for child in self.children))
+
     def key(self) -> Hashable:
         """Return a hashable that is equal for structures with equal static parts."""
         return (self.kind, self.cls, self.names, _static_key(self.static), tuple(c.key() for c in self.children))

@@ -263,7 +263,9 @@ def sparsity(f: Callable[..., Any], *args: Any, argnums: Argnums = 0, hessian: b
     recorded = run(f, args, {}, argnums)
     _refuse_nested(recorded)
     outputs = Outputs(recorded.tape, recorded.result)
-    return recorded.dependences(_gradient_rows(recorded, outputs) if hessian else outputs.rows).pattern()
+    if hessian:
+        return recorded.dependences(_gradient_rows(recorded, outputs)).pattern().mirrored()
+    return recorded.dependences(outputs.rows).pattern()
 
 
 def _gradient_rows(recorded: Recorded, outputs: Outputs) -> NDArray[np.int32]:

@@ -81,6 +81,42 @@ class TestCustom:
         assert program.value_and_grad(2.0) == pytest.approx((2 * math.e**2, 3 * math.e**2), rel=1e-15)
         assert program.hessian(1.0) == pytest.approx(3 * math.e, rel=1e-15)
 
+    def test_numbers_are_those_of_the_call(self):
+        """An array that is filled anew for every call, as simulations do. Oracle: the derivative by hand."""
+        square = fad.custom(lambda x, c: c * x * x, vjp=lambda y_bar, y, x, c: (2.0 * c * x * y_bar, None))
+        for f in (square, fad.checkpoint(lambda x, c: c * x * x)):
+
+            def total(x, f=f):
+                c, result = np.zeros(2), 0.0
+                for k in range(3):
+                    c[...] = k
+                    result = result + np.sum(f(x, c))
+                return result
+
+            x = np.array([1.5, -2.0])
+            assert fad.grad(total)(x).tolist() == (2.0 * (0.0 + 1.0 + 2.0) * x).tolist()
+            assert fad.record(total, x + 1.0).grad(x).tolist() == (6.0 * x).tolist()
+
+    @pytest.mark.parametrize("make", [lambda f: fad.custom(f, vjp=lambda bar, y, x: (bar,)), fad.checkpoint])
+    def test_writing_into_an_argument_is_refused(self, make):
+        def f(x):
+            x[0] = 2.0 * x[1]
+            return x * x
+
+        with pytest.raises(TypeError, match="writes into an argument"):
+            fad.grad(lambda x: np.sum(make(f)(1.0 * x)))(np.ones(3))
+
+    def test_rules_may_write_into_their_arrays(self):
+        def vjp(y_bar, y, x):
+            y *= y_bar
+            return (y,)
+
+        f = fad.custom(np.exp, vjp=vjp)
+        tape = fad.Tape()
+        x = tape.inputs([0.5, 1.5])
+        found = tape.reverse(f(x), np.eye(2))
+        np.testing.assert_array_equal(found, np.diag(np.exp([0.5, 1.5])))
+
     def test_pickled_where_its_functions_are_importable(self):
         program = pickle.loads(pickle.dumps(fad.record(_sine_times, 0.5)))
         assert program.grad(0.3) == pytest.approx(math.sin(0.3) + 0.3 * math.cos(0.3), rel=1e-15)

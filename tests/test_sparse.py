@@ -479,3 +479,29 @@ def test_cost_is_linear_in_the_non_zeros():
     x = np.linspace(0.5, 1.5, n)
     assert fad.jacobian(banded, sparse=True)(x).nnz == 3 * (n - 2)
     assert fad.hessian(arrow_head, sparse=True)(x).nnz == 3 * n - 2
+
+
+def test_hessians_of_functions_with_plain_zeros():
+    """Products with 0.0 leave one of two mirror images out of the pattern. Oracle: dense sweeps."""
+    x = np.array([1.5, -0.5, 2.0])
+    for f in (
+        lambda x: x[0] * 0.0 * x[1],
+        lambda x: (x[0] * 0.0 + x[1]) * x[1] * x[2],
+        lambda x: np.sum(np.sin(np.concatenate([0.0 * x[:1], x[1:]])) * x[::-1] * x),
+    ):
+        dense = fad.hessian(f)(x)
+        np.testing.assert_allclose(fad.hessian(f, sparse=True)(x).toarray(), dense, atol=1e-15)
+        np.testing.assert_allclose(fad.record(f, x).hessian(x, sparse=True).toarray(), dense, atol=1e-15)
+        coloring = fad.sparsity(f, x, hessian=True).color_star()
+        np.testing.assert_allclose(fad.hessian(f, sparse=coloring)(x).toarray(), dense, atol=1e-15)
+
+
+@pytest.mark.parametrize("n", [1, 5, 600])
+def test_derivatives_that_are_zero_everywhere(n):
+    x = np.ones(n)
+    for f in (lambda x: np.sum(3.0 * x), lambda x: 4.0):
+        assert (fad.hessian(f, sparse=True)(x).shape, fad.hessian(f, sparse=True)(x).nnz) == ((n, n), 0)
+        assert fad.record(f, x).hessian(x, sparse=True).nnz == 0
+    constant = lambda x: np.ones(3)  # noqa: E731
+    assert (fad.jacobian(constant, sparse=True)(x).shape, fad.jacobian(constant, sparse=True)(x).nnz) == ((3, n), 0)
+    assert fad.record(constant, x).jacobian(x, sparse=True).nnz == 0

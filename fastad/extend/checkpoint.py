@@ -35,7 +35,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Notes
     -----
-    Branches inside f leave no guard: a replay runs f itself.
+    Branches inside f leave no guard: a replay runs f itself. Arrays that f reads from outside its arguments must not
+    change until the last sweep.
 
     Examples
     --------

@@ -56,8 +56,13 @@ class FunctionRule:
 
     def values(self, operands: Leaves) -> Leaves:
         """Results of the operands."""
+        given = [x.copy() for x in operands]
         with isolated():
-            result = self.value([_scalar(x) for x in operands])
+            result = self.value([_scalar(x) for x in given])
+        if not all(np.array_equal(x, y, equal_nan=True) for x, y in zip(given, operands) if y.ndim):
+            raise TypeError(
+                f"{self.name} writes into an argument, which its derivative cannot follow: make a copy in the function"
+            )
         leaves, spec = flatten(result, is_input)
         if any(map(is_active, leaves)):
             raise TapeError(
@@ -87,6 +92,10 @@ class FunctionRule:
     def _differentiate(
         self, way: Callable[..., Any], operands: Leaves, results: Leaves, given: Any, new: Leaves
     ) -> Any:
+        # Copies: a rule that writes into its arrays must not change those of the next seed.
+        operands, results = (
+            [x.copy() if isinstance(x, np.ndarray) else x for x in part] for part in (operands, results)
+        )
         arguments = ([_scalar(x) for x in operands], self._structure(results), given)
         if any(map(is_active, [*operands, *results, *new])):
             return way(*arguments)
@@ -122,7 +131,7 @@ def called(
         raise TypeError(f"{name} has no rule for duals; use fad.jvp or fad.grad, which record, in place of duals")
     if not any(map(is_active, leaves)):
         return function(*args)
-    rule = make(spec)
+    rule = make(spec.detached())
     results = call_rule(rule, *leaves)
     return rule._structure(results)
 

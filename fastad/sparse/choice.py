@@ -44,7 +44,13 @@ def cheapest(d: Dependences, mode: str, symmetric: bool = False) -> tuple[Colori
     Only where the mode is free: rows that carry their own derivatives take a forward sweep.
     """
     pattern = d.pattern()
-    coloring = pattern.color_star() if symmetric else fewest(pattern, mode)
+    if not symmetric:
+        coloring = fewest(pattern, mode)
+    else:
+        whole = pattern.mirrored()
+        coloring = whole.color_star()
+        if whole is not pattern:
+            return coloring, None
     return coloring, Direct.prepared(d, pattern, coloring.count) if mode == "auto" else None
 
 

@@ -32,16 +32,15 @@ class Direct:
         self.pattern, self.size = pattern, size
         self._rows, self._begins, self._ends = np.empty(n_rows, np.int32), *np.empty((2, n_rows), np.int64)
         self._first, self._second = np.zeros((2, size + 1), np.int32)
-        where = np.zeros(d.needed.size, np.int32)
+        where = np.zeros(d.needed.size + 1, np.int32)  # the last one is that of passive outputs
         kernels.place_elements(
             *d.columns, d.column, d.needed, *d.sets,
             self._rows, self._begins, self._ends, self._first, self._second, where,
         )  # fmt: skip
-        inside = d.inputs[d.inputs < where.size]
+        inside = d.inputs[d.inputs < d.needed.size]
         self._of_inputs = where[inside[d.needed[inside]]]
         lengths = np.diff(pattern.indptr)
-        begins = np.where(d.outputs >= 0, where[d.outputs], 0)
-        self._of_outputs = np.repeat(begins - pattern.indptr[:-1], lengths) + np.arange(pattern.nnz)
+        self._of_outputs = np.repeat(where[d.outputs] - pattern.indptr[:-1], lengths) + np.arange(pattern.nnz)
         self.elements_per_row = size / max(n_rows, 1)
         self._free: list[NDArray[np.float64]] = []  # room for the elements: a call takes one and puts it back
 

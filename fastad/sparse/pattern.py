@@ -63,6 +63,19 @@ class Pattern:
         """Pattern of the transpose."""
         return Pattern(self.shape[::-1], *kernels.transposed(self.indptr, self.indices, self.shape[1]))
 
+    def mirrored(self) -> Pattern:
+        """Return the pattern with its elements mirrored at the diagonal, itself where it is symmetric.
+
+        Rows of a second derivative leave out products with a plain 0.0, and so perhaps one of two mirror images.
+        """
+        other = self.T
+        if np.array_equal(self.indptr, other.indptr) and np.array_equal(self.indices, other.indices):
+            return self
+        n = self.shape[0]
+        places = np.union1d(self.rows * n + self.indices, other.rows * n + other.indices)
+        indptr = np.searchsorted(places, np.arange(n + 1) * n)
+        return Pattern(self.shape, indptr.astype(np.int64), (places % n).astype(np.int32))
+
     @property
     def rows(self) -> NDArray[np.int64]:
         """Row of every element."""
@@ -123,7 +136,8 @@ class Pattern:
     def _symmetric(self, kind: str) -> Coloring:
         n, degrees = self.shape[0], np.diff(self.indptr)
         other = self.T
-        if self.shape != other.shape or not np.array_equal(self.indices, other.indices):
+        same = self.shape == other.shape and np.array_equal(self.indptr, other.indptr)
+        if not same or not np.array_equal(self.indices, other.indices):
             raise ShapeError(f"a {kind} colouring is of a symmetric matrix, such as a Hessian: {self!r} is not one")
         if 4 * self.nnz > n * n:
             return Coloring(self, kind, np.arange(n, dtype=np.int32), n)
