@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
@@ -334,9 +335,11 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """
     recorded = run(f, primals, {}, range(len(primals)))
     outputs = Outputs(recorded.tape, recorded.result)
+    lock = threading.RLock()  # sweeps write rows and adjoints of the one tape, whichever thread asks for them
 
     def pullback(y_bar: Any) -> tuple[Any, ...]:
-        return recorded.inputs.unpack(recorded.adjoints(outputs, y_bar))
+        with lock:
+            return recorded.inputs.unpack(recorded.adjoints(outputs, y_bar))
 
     return outputs.packing.unpack(recorded.values(outputs)), pullback
 

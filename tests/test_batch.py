@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import fastad as fad
 from fastad.errors import DivergenceError, ShapeError
+from fastad.program import point_by_point
 
 SIZES = [1, 2, 63, 64, 65, 1000]
 Point = namedtuple("Point", "x y")
@@ -667,3 +668,28 @@ def test_the_data_is_not_changed(program):
     program.batch(*data, wrt=(0, 1, 2), reduce="mean")
     for a, b in zip(data, copies):
         assert_same_bits(a, b)
+
+
+def test_tapes_too_long_for_the_workspace_go_scenario_by_scenario(monkeypatch):
+    def f(x, y):
+        for _ in range(50):
+            x = fad.sin(x) * y + x
+            if x > 3.0:
+                x = x - 3.0
+        return x
+
+    xs = np.linspace(0.1, 2.0, 150)
+    ask = {"axes": (0, None), "wrt": (0, 1)}
+    whole = fad.record(f, 0.5, 1.1).batch(xs, 1.1, **ask)
+    mean = fad.record(f, 0.5, 1.1).batch(xs, 1.1, reduce="mean", **ask)
+    asked = []
+    run = point_by_point.run
+    monkeypatch.setattr(point_by_point, "run", lambda *arguments: asked.append(arguments) or run(*arguments))
+    monkeypatch.setattr("fastad.program.batch._MOST_SLOTS", 40)
+    by_point = fad.record(f, 0.5, 1.1).batch(xs, 1.1, threads=2, **ask)
+    assert_same_numbers(by_point.value, whole.value)
+    for k in range(2):
+        assert_same_numbers(by_point.gradient[k], whole.gradient[k])
+    assert asked
+    again = fad.record(f, 0.5, 1.1).batch(xs, 1.1, reduce="mean", **ask)
+    np.testing.assert_allclose(np.array(again.gradient), np.array(mean.gradient), rtol=1e-13)

@@ -187,6 +187,28 @@ def test_names_of_inputs():
     assert tape._input_names == ["a"]
 
 
+VIEWS = {
+    "reversed": lambda x: x[::-1],
+    "every second": lambda x: x[::2],
+    "a column": lambda x: x[1:].reshape(-1, 2)[:, 1],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_views_that_are_not_contiguous(view):
+    """The vector kernels must not read the memory beside them. Oracle: NumPy, and derivatives by hand."""
+
+    def f(x):
+        y = view(x)
+        return np.sum(y * y[::-1] + np.sin(y))
+
+    value, gradient = fad.value_and_grad(f)(X)
+    expected = np.zeros(N)
+    view(expected)[...] = 2.0 * view(X)[::-1] + np.cos(view(X))
+    assert value == pytest.approx(f(X), rel=1e-13)
+    assert gradient == pytest.approx(expected, rel=1e-12)
+
+
 class TestTapesAreUsedAgain:
     def test_only_where_nothing_refers_to_them(self):
         kept = []

@@ -345,6 +345,8 @@ VIEWS = {
     "newaxis": lambda a: a[:, None, ::-2],
     "Ellipsis": lambda a: a[..., 1],
     "0-d": lambda a: a[0, 0, ...],
+    "einsum": lambda a: np.einsum("ij->ji", a),
+    "astype": lambda a: a.astype(float, copy=False),
 }
 COPIES = {
     "flatten": lambda a: a.flatten(),
@@ -359,6 +361,12 @@ COPIES = {
     "mask": lambda a: a[np.ones((2, 6), bool)],
     "tril": np.tril,
     "diag": np.diag,
+    "positive": operator.pos,
+    "first power": lambda a: a**1,
+    "np.power": lambda a: np.power(a, 1.0),
+    "clip without limits": lambda a: np.clip(a, None, None),
+    "max of one": lambda a: np.max(a[None], axis=0),
+    "product along no axis": lambda a: np.prod(a, axis=()),
 }
 
 
@@ -401,6 +409,17 @@ def test_in_place_operators_through_keys(tape):
             plain[key] = change(plain[key], 3.0)
             a[key] = change(a[key], 3.0)
             np.testing.assert_array_equal(a.value, plain)
+
+
+def test_matrix_product_in_place(tape):
+    numbers = np.arange(1.0, 10.0).reshape(3, 3)
+    a = tape.inputs(numbers)
+    whole, factor = a, np.triu(numbers)
+    a @= factor
+    assert a is whole
+    np.testing.assert_allclose(whole.value, numbers @ factor)
+    with pytest.raises(ShapeError, match="out="):
+        a @= np.ones((3, 1))
 
 
 def test_assignments_of_wrong_shapes(tape):

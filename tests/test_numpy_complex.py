@@ -303,3 +303,26 @@ def test_refusals():
     with pytest.raises(TypeError, match=r"the function returned ActiveComplex.*return a number"):
         fad.grad(lambda x: 1j * x)(1.0)
     assert "ActiveComplex(Active(1.0), Active(2.0))" in repr(z)
+
+
+COMBINED = {
+    "sum": lambda x: x + 2j,
+    "difference": lambda x: x - 2j,
+    "product": lambda x: (1j * x).imag * 1j + (1j * x),
+    "quotient": lambda x: 1j * x / 1.0,
+    "positive": lambda x: +(x + 2j),
+    "first power": lambda x: (x + 2j) ** 1,
+}
+
+
+@pytest.mark.parametrize("combine", COMBINED.values(), ids=COMBINED)
+def test_writing_into_an_operand_leaves_the_result(combine):
+    def f(x, changed):
+        x = np.multiply(x, 1.0)
+        z = combine(x)
+        if changed:
+            x[0] = 7.0
+        return np.sum(z.real + 3.0 * z.imag)
+
+    x = np.array([0.5, 1.5])
+    assert fad.value_and_grad(lambda x: f(x, True))(x)[0] == pytest.approx(f(x, False))

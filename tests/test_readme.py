@@ -29,6 +29,6 @@ def test_operations_table_is_current():
 def test_ci_runs_the_commands_of_the_readme():
     commands = [line for line in README.read_text().splitlines() if line.startswith("python -m pip install ")]
     assert len(commands) == 2
-    assert "examples/dax_asian.py" in commands[0]
+    assert "examples/dax_barrier_ladder.py" in commands[0]
     assert "pytest" in commands[1]
     assert "README.md" in CI.read_text()

@@ -6,6 +6,7 @@ step for random programs.
 
 import dataclasses
 import math
+import threading
 from collections import namedtuple
 
 import numpy as np
@@ -609,3 +610,22 @@ def test_values_of_another_tape():
 def test_unknown_mode():
     with pytest.raises(ValueError, match=r"mode='both'.*'auto', 'forward' or 'reverse'"):
         fad.jacobian(lambda x: x, mode="both")
+
+
+def test_one_pullback_for_several_threads():
+    """The sweeps share the memory of one tape. Oracle: the derivative by hand."""
+    x = np.linspace(0.1, 1.0, 2000)
+    _, pullback = fad.vjp(lambda x: np.sin(x) * x, x)
+    found = {}
+
+    def work(n):
+        found[n] = [pullback(np.full(2000, n))[0] for _ in range(100)]
+
+    threads = [threading.Thread(target=work, args=(float(n),)) for n in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n, gradients in found.items():
+        for gradient in gradients:
+            assert gradient == pytest.approx(n * (np.cos(x) * x + np.sin(x)), rel=1e-13)

@@ -38,14 +38,6 @@ def evaluate(op, x, y, out):
             out[done + k] = last[k]
 
 
-@jit
-def _load(part, begin, end, source, to):
-    """Elements of an operand, a single one repeated, and copies of the last one up to a whole vector."""
-    for k in range(part):
-        at = min(begin + k, end - 1)
-        to[k] = source[at if source.size > 1 else 0]
-
-
 @announced(seconds=15)
 @jit
 def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
@@ -64,25 +56,46 @@ def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
         Adjoints of the results.
     adjoint : ndarray, shape (rows + 1,)
     """
-    n = v.size
-    a, b, c, g = np.empty(_PART), np.empty(_PART), np.empty(_PART), np.ones(_PART)
-    p, q, zeros = np.empty(_PART), np.empty(_PART), np.zeros(_PART)
-    x_on, y_on = x_first >= 0 or x_rows.size > 0, y_first >= 0 or y_rows.size > 0
-    for number in range((n - 1) // _PART, -1, -1):
-        begin = number * _PART
-        end = min(begin + _PART, n)
-        vectors = (end - begin + WIDTH - 1) // WIDTH
-        _load(vectors * WIDTH, begin, end, x, a)
-        _load(vectors * WIDTH, begin, end, y, b)
-        _load(vectors * WIDTH, begin, end, v, c)
-        adjoint_row(
-            op, address(a), WIDTH, address(b), WIDTH, address(a), WIDTH, address(c), address(g),
-            address(p) if x_on else 0, address(zeros), 0, address(q) if y_on else 0, address(zeros), 0, vectors,
-        )  # fmt: skip
-        if x_on:
-            _scatter(p, begin, end, x_rows, x_first, bar, adjoint)
-        if y_on:
-            _scatter(q, begin, end, y_rows, y_first, bar, adjoint)
+    whole = v.size // WIDTH * WIDTH
+    ones, zeros, partial = np.ones(_PART), np.zeros(WIDTH), np.empty(_PART)
+    x_step = WIDTH if x.size > 1 else 0
+    y_step = WIDTH if y.size > 1 else 0
+    end = v.size
+    while end > 0:
+        begin = whole if end > whole else (end - 1) // _PART * _PART
+        fills = begin < whole  # its vectors
+        a = _vector(x, 0 if fills else begin, end)
+        b = _vector(y, 0 if fills else begin, end)
+        c = _vector(v, begin, end)
+        from_x = address(x) + 8 * begin if fills and x_step else address(a)
+        from_y = address(y) + 8 * begin if fills and y_step else address(b)
+        from_v = address(v) + 8 * begin if fills else address(c)
+        for side in range(2):
+            rows, first = (x_rows, x_first) if side == 0 else (y_rows, y_first)
+            if first < 0 and rows.size == 0:
+                continue
+            straight = fills and first >= 0  # into the adjoints themselves
+            to = address(adjoint) + 8 * (first + 1 + begin) if straight else address(partial)
+            base = to if straight else address(zeros)
+            base_step = WIDTH if straight else 0
+            adjoint_row(
+                op, from_x, x_step, from_y, y_step, from_x, x_step, from_v,
+                address(bar) + 8 * begin if straight else address(ones),
+                to if side == 0 else 0, base, base_step, to if side == 1 else 0, base, base_step,
+                (end - begin + WIDTH - 1) // WIDTH,
+            )  # fmt: skip
+            if not straight:
+                _scatter(partial, begin, end, rows, first, bar, adjoint)
+        end = begin
+
+
+@jit
+def _vector(source, begin, end):
+    """One vector of an operand from an element on, the last one repeated."""
+    found = np.empty(WIDTH)
+    for k in range(WIDTH):
+        found[k] = source[min(begin + k, end - 1) if source.size > 1 else 0]
+    return found
 
 
 @jit

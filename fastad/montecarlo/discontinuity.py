@@ -56,7 +56,8 @@ def _warning(line: Line, jumps: Jumps, estimates: Estimates) -> list[str]:
 _EARLY_EXERCISE = (
     "{place}: single paths jump here, by {size:.3g} either way, but not on average, and what pathwise derivatives miss "
     "is within its error. So it is at an early-exercise decision whose rule is optimal, which the sensitivities "
-    "rightly hold fixed, and at a barrier where what follows is worth what is paid there"
+    "rightly hold fixed, at a barrier where what follows is worth what is paid there, and at a switch between two ways "
+    "to draw the same random step"
 )
 _PERHAPS_EXERCISE = (
     ". If this is an early-exercise decision, its rule is not optimal: on average it matters on which side a path is"

@@ -24,6 +24,9 @@ class _Factor:
         self._arithmetic = arithmetic
         self.number = number
 
+    def __pos__(self) -> _Factor:
+        return self
+
     def __mul__(self, other: _Factor) -> _Factor:
         return _Factor(self._arithmetic, self._arithmetic.apply("mul", self.number, other.number))
 

@@ -36,6 +36,7 @@ R = TypeVar("R")
 GROUP = kernels.GROUP
 _GUARD = OPCODE["guard"]
 _CONSECUTIVE = np.empty(0, np.int64)
+_MOST_SLOTS = 1 << 22  # of one thread: 2 GiB
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,11 @@ def _without_guards(forward: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 class _BoundByPoint:
-    """A variant with BLOCK rows, bound to a call: scenario after scenario."""
+    """A variant bound to a call, scenario after scenario.
+
+    For BLOCK rows, and for tapes so long that 64 scenarios side by side do not fit: of ten million rows the values kept
+    for the reverse pass take 5 GB a thread, one scenario's 0.3 GB. Sums over scenarios differ in rounding.
+    """
 
     def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
         self._asked = variant.recording, call, per_lane
@@ -228,9 +233,15 @@ class Runner:
     def _bind(self, variant: Variant, per_lane: bool) -> _Bound | _BoundByPoint:
         with self._lock:
             if variant not in self._bound:
-                bound = _BoundByPoint if variant.recording.blocks else _Bound
+                bound = _BoundByPoint if self._by_point(variant.recording, per_lane) else _Bound
                 self._bound[variant] = bound(variant, self._call, per_lane)
             return self._bound[variant]
+
+    def _by_point(self, recording: Recording, per_lane: bool) -> bool:
+        if recording.blocks or len(recording.opcode) <= _MOST_SLOTS:
+            return bool(recording.blocks)
+        plan = self._call.plan(recording, per_lane)
+        return plan.n_slots + plan.n_adjoint_slots > _MOST_SLOTS
 
     def run(self, first: int, stop: int, scratch: Scratch) -> Output:
         """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""

@@ -83,7 +83,7 @@ def _operands(shapes: Any, rows: NDArray[np.int32], values: NDArray[np.float64])
     for shape in map(_shape, shapes):
         stop = at + math.prod(shape)
         check(stop <= rows.size, "operands that do not fit")
-        operands.append(Operand(values[at:stop].reshape(shape), rows[at:stop].reshape(shape)))
+        operands.append(Operand.of(values[at:stop].reshape(shape), rows[at:stop].reshape(shape)))
         at = stop
     check(at == rows.size, "operands that do not fit")
     return tuple(operands)

@@ -1,4 +1,4 @@
-"""Scenarios one after the other, for recordings with BLOCK rows: their rules take one scenario's arrays."""
+"""Scenarios one after the other: where a rule of a BLOCK row takes one scenario's arrays, and on very long tapes."""
 
 from __future__ import annotations
 

@@ -310,6 +310,8 @@ LARGEST_PRODUCT = 32
 
 def whole_power(x: Any, n: int, square: Any) -> Any:
     """Return x ** n for 0 < n by products, of anything that multiplies."""
+    if n == 1:
+        return +x  # an array of its own, which may be written into
     result = None
     while True:
         if n & 1:

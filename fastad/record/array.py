@@ -208,7 +208,7 @@ class ActiveArray(Operators):
         return array_function(func, args, kwargs, self)
 
     def __pos__(self) -> ActiveArray:
-        return self
+        return self.copy()
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -23,6 +23,8 @@ Array = Any  # ndarray, or an ActiveArray where the derivative is being recorded
 Arrays = list[Any]
 Vector = NDArray[np.float64]
 
+_NONE = np.array(-1, np.int32)
+
 
 class Rule(Protocol):
     """What a block computes, and its derivatives. Arrays come and go in the shapes of operands and results."""
@@ -40,15 +42,25 @@ class Rule(Protocol):
 
 
 class Operand(NamedTuple):
-    """Values where the block was recorded, and rows of the same shape, -1 where an element is passive."""
+    """Values where the block was recorded, rows of the same shape (-1 where an element is passive), is any active."""
 
     values: Vector
     rows: NDArray[np.int32]
+    is_active: bool
 
-    @property
-    def is_active(self) -> bool:
-        """Whether an element is on the tape."""
-        return bool((self.rows >= 0).any())
+    @classmethod
+    def of(cls, values: Vector, rows: NDArray[np.int32]) -> Operand:
+        """Return an operand that some rows belong to."""
+        return cls(values, rows, bool((rows >= 0).any()))
+
+    @classmethod
+    def passive(cls, values: Vector) -> Operand:
+        """Return numbers, as a copy: what the caller writes into his array later is not what was recorded.
+
+        An array that nobody can write into (``array.setflags(write=False)``) is taken as it is.
+        """
+        kept = values if _is_immutable(values) else values.copy()
+        return cls(kept, np.broadcast_to(_NONE, values.shape), False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +94,7 @@ class Block:
 
     def operand_values(self, values: Vector) -> list[Vector]:
         """Operands, where the values of all rows are these."""
-        return [np.where(rows >= 0, values[rows], passive) for passive, rows in self.operands]
+        return [np.where(x.rows >= 0, values[x.rows], x.values) if x.is_active else x.values for x in self.operands]
 
     def results(self, column: NDArray[Any], row: int | None = None) -> list[NDArray[Any]]:
         """Results, or anything else of which a column has one per row; its own row is elsewhere in a part of one."""
@@ -125,8 +137,9 @@ class BlockAt:
         bars = [bar.copy() for bar in bars]
         with np.errstate(all="ignore"):  # NaN and inf flow, as through rows
             found = self._block.rule.adjoints(self._operands, self._results, bars, self._block.wanted)
-        for (_, rows), bar in zip(self._block.operands, found, strict=True):
-            if bar is not None:
+        for operand, bar in zip(self._block.operands, found, strict=True):
+            if bar is not None and operand.is_active:
+                rows = operand.rows
                 active = rows >= 0
                 np.add.at(adjoint, rows[active] + 1, np.broadcast_to(bar, rows.shape)[active])
 
@@ -135,9 +148,9 @@ class BlockAt:
         for k in range(tangent.shape[1]):
             column = tangent[1:, k]
             dots: list[Any] = []
-            for _, rows in self._block.operands:
-                dot = np.where(rows >= 0, column[rows], 0.0)
-                dots.append(dot if dot.any() else None)
+            for _, rows, is_active in self._block.operands:
+                dot = np.where(rows >= 0, column[rows], 0.0) if is_active else None
+                dots.append(dot if dot is not None and dot.any() else None)
             parts = self._block.results(column)
             found = self._tangents(dots, parts)
             for part, result in zip(parts, found, strict=True):
@@ -148,6 +161,14 @@ class BlockAt:
             return [0.0] * len(parts)
         with np.errstate(all="ignore"):
             return self._block.rule.tangents(self._operands, self._results, dots)
+
+
+def _is_immutable(array: Any) -> bool:
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None or isinstance(array, bytes)
 
 
 def blocks_at(blocks: Iterable[Block], values: Vector) -> list[BlockAt]:

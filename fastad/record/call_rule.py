@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from ..structure import is_active, real_array
 from .array import ActiveArray, common_tape, operand
 from .blocks import Operand, Rule
 
 
 def call_rule(rule: Rule, *operands: Any) -> list[Any]:
     """Return the results of a rule as arrays, active ones where an operand is active."""
-    parts = [operand(x) for x in operands]
-    tape = common_tape(parts)
-    results = [np.asarray(result, np.float64) for result in rule.values([value for value, _, _ in parts])]
+    arrays = [operand(x) if is_active(x) else real_array(x, "operand", copy=False) for x in operands]
+    tape = common_tape([x for x in arrays if isinstance(x, tuple)])
+    values = [x[0] if isinstance(x, tuple) else x for x in arrays]
+    results = [np.asarray(result, np.float64) for result in rule.values(values)]
     if tape is None:
         return results
-    # Copies: what the caller writes into its arrays later is not what was recorded.
-    recorded = [Operand(value.copy(), index.copy()) for value, index, _ in parts]
+    recorded = [Operand.of(x[0].copy(), x[1].copy()) if isinstance(x, tuple) else Operand.passive(x) for x in arrays]
     block = tape._append_block(rule, recorded, results)
     rows = block.results(np.arange(block.stop, dtype=np.int32))
     return [ActiveArray(result.copy(), index.copy(), tape) for result, index in zip(results, rows)]

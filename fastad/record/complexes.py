@@ -91,6 +91,9 @@ class ActiveComplex:
 
     conj = conjugate
 
+    def __pos__(self) -> ActiveComplex:
+        return ActiveComplex(_own(self.real), _own(self.imag))
+
     def _complex_value(self) -> Any:
         """The numbers, frozen as ``fad.value`` freezes."""
         return value(self.real) + 1j * value(self.imag)
@@ -169,6 +172,11 @@ def _is_number(x: Any, number: float) -> bool:
     return bool(x == number) if type(x) is float else isinstance(x, np.ndarray) and bool((x == number).all())
 
 
+def _own(x: Any) -> Any:
+    """A part as an element or an array of its own: what is written into the operand is not written into the result."""
+    return x.copy() if isinstance(x, ActiveArray | np.ndarray) else x
+
+
 def _times(a: Any, b: Any) -> Any:
     """A product of parts; none where a factor is a plain 0.0 or 1.0."""
     for x, y in ((a, b), (b, a)):
@@ -176,23 +184,23 @@ def _times(a: Any, b: Any) -> Any:
             shape = np.broadcast_shapes(_shape(a), _shape(b))
             return np.zeros(shape) if shape else 0.0
         if _is_number(x, 1.0) and len(_shape(x)) == 0:
-            return y
+            return _own(y)
     return a * b
 
 
 def _plus(a: Any, b: Any) -> Any:
     for x, y in ((a, b), (b, a)):
         if _is_number(x, 0.0) and _shape(x) in ((), _shape(y)):
-            return y
+            return _own(y)
     return a + b
 
 
 def _minus(a: Any, b: Any) -> Any:
-    return a if _is_number(b, 0.0) and _shape(b) in ((), _shape(a)) else -b if _is_number(a, 0.0) else a - b
+    return _own(a) if _is_number(b, 0.0) and _shape(b) in ((), _shape(a)) else -b if _is_number(a, 0.0) else a - b
 
 
 def _over(a: Any, b: Any) -> Any:
-    return a if _is_number(a, 0.0) and _shape(b) in ((), _shape(a)) else a / b
+    return _own(a) if _is_number(a, 0.0) and _shape(b) in ((), _shape(a)) else a / b
 
 
 def add(z: Any, w: Any) -> ActiveComplex:
@@ -334,7 +342,7 @@ COMPLEX_UFUNCS.update(
         "log2": _scaled_log(2.0),
         "multiply": multiply,
         "negative": negative,
-        "positive": lambda z: z,
+        "positive": lambda z: +z,
         "power": power,
         "reciprocal": lambda z: divide(1.0, z),
         "sin": complex_sin,
@@ -370,7 +378,7 @@ for _name, _function in (("add", add), ("sub", subtract), ("mul", multiply), ("t
     for _dunder, _method in zip((f"__{_name}__", f"__r{_name}__"), _operator(_function)):
         setattr(ActiveComplex, _dunder, _method)
         COMPLEX_OPERATORS[_dunder] = _method
-for _dunder, _method in (("__neg__", negative), ("__pos__", lambda z: z), ("__abs__", absolute)):
+for _dunder, _method in (("__neg__", negative), ("__abs__", absolute)):
     setattr(ActiveComplex, _dunder, _method)
 
 

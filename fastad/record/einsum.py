@@ -88,7 +88,8 @@ def _prepared(label: str, array: Any, sizes: dict[str, int], needed: str) -> tup
     unique = "".join(dict.fromkeys(label))
     if unique != label:
         array = moved(lambda x: np.einsum(f"{label}->{unique}", x), array)
-    array = np.broadcast_to(array, [sizes[name] for name in unique])
+    shape = tuple(sizes[name] for name in unique)
+    array = array if array.shape == shape else np.broadcast_to(array, shape)
     summed = tuple(n for n, name in enumerate(unique) if name not in needed)
     if summed:
         array = lifted(np.sum(array, axis=summed))

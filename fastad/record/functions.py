@@ -180,7 +180,8 @@ def _n_axes(x: Any) -> int:
 
 
 def _np_clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    return clip(a, min if a_min is None else a_min, max if a_max is None else a_max)
+    lower, upper = min if a_min is None else a_min, max if a_max is None else a_max
+    return +a if lower is None and upper is None else clip(a, lower, upper)
 
 
 def clip(x: Any, lower: Any = None, upper: Any = None) -> Any:

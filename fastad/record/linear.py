@@ -141,7 +141,7 @@ class Linearization:
         ]
         operands, results = self._arrays(block)
         found = _ruled(block, block.rule.adjoints, operands, results, given, block.wanted)
-        for (_, targets), bar in zip(block.operands, found, strict=True):
+        for (_, targets, _), bar in zip(block.operands, found, strict=True):
             if bar is not None:
                 inside = self._within(targets)
                 numbers = self._numbers(bar, targets.shape)
@@ -183,7 +183,10 @@ class Linearization:
     def _across(self, block: Block, dot_rows: NDArray[np.int64], dots: NDArray[np.float64]) -> None:
         """Record a block's rule for the tangents of its operands; fills in those of its results."""
         given: list[Any] = []
-        for _, rows in block.operands:
+        for _, rows, is_active in block.operands:
+            if not is_active:
+                given.append(None)
+                continue
             at = np.where(self._within(rows), rows - self._first, 0)
             reached = self._within(rows) & (dot_rows[at] != kernels.NOTHING)
             given.append(self._array(np.where(reached, dots[at], 0.0), np.where(reached, dot_rows[at], -1)))
@@ -210,7 +213,10 @@ class Linearization:
     def _arrays(self, block: Block) -> tuple[list[Any], list[Any]]:
         """Operands and results of a block, active where they are on the tape."""
         values = self._tape._columns["value"]
-        operands = [self._array(np.where(rows >= 0, values[rows], passive), rows) for passive, rows in block.operands]
+        operands = [
+            self._array(np.where(x.rows >= 0, values[x.rows], x.values), x.rows) if x.is_active else x.values
+            for x in block.operands
+        ]
         every = np.arange(len(self._tape), dtype=np.int32)
         results = zip(block.results(values), block.results(every))
         return operands, [self._array(part.copy(), rows) for part, rows in results]

@@ -73,14 +73,16 @@ def _tolist(self: ActiveArray) -> Any:
     return [_tolist(part) for part in self] if self.ndim > 1 else list(self) if self.ndim else self[()]
 
 
-def _astype(self: ActiveArray, dtype: Any, *args: Any, **kwargs: Any) -> ActiveArray:
-    """Return a copy; active values are float64 and nothing else."""
+def _astype(
+    self: ActiveArray, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
+) -> ActiveArray:
+    """Return a copy, the array itself for ``copy=False``; active values are float64 and nothing else."""
     if np.dtype(dtype) != np.float64:
         raise TypeError(
             f"active values are float64, not {np.dtype(dtype)}: fad.value(a).astype(...) freezes them, "
             "np.trunc and np.rint round them"
         )
-    return self.copy()
+    return self.copy() if copy else self
 
 
 class _Flat:

@@ -22,7 +22,7 @@ def _mismatch(name: str, a: Any, b: Any) -> ValueError:
 
 def matmul(a: Any, b: Any) -> Any:
     """``a @ b``, with NumPy's rules for vectors and stacks of matrices."""
-    a, b = lifted(a), lifted(b)
+    a, b = lifted(a, copy=False), lifted(b, copy=False)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("np.matmul: a scalar operand; use * instead")
     if a.shape[-1] != b.shape[max(b.ndim - 2, 0)]:
@@ -34,7 +34,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 def dot(a: Any, b: Any) -> Any:
     """``np.dot``: the sum over the last axis of a and the last but one of b."""
-    a, b = lifted(a), lifted(b)
+    a, b = lifted(a, copy=False), lifted(b, copy=False)
     if a.ndim == 0 or b.ndim == 0:
         return lowered(a * b)
     axis = max(b.ndim - 2, 0)
@@ -198,6 +198,13 @@ def _operator(function: Callable[[Any, Any], Any], reflected: bool) -> Any:
     return method
 
 
+def _in_place_product(self: ActiveArray, other: Any) -> Any:
+    """``a @= b`` writes through views, as in NumPy."""
+    product = self.__matmul__(other)
+    return product if product is NotImplemented else self._write(product)
+
+
+setattr(ActiveArray, "__imatmul__", _in_place_product)  # noqa: B010
 setattr(ActiveArray, "__matmul__", _operator(matmul, reflected=False))  # noqa: B010
 setattr(ActiveArray, "__rmatmul__", _operator(matmul, reflected=True))  # noqa: B010
 UFUNCS.update(matmul=matmul, vecdot=_vecdot, matvec=_matvec, vecmat=_vecmat)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..structure import real_array
 from .active import Active
 from .array import ActiveArray, Axis, array, axes_of, operand, stack
 from .condition import Condition, ConditionArray
@@ -25,13 +26,13 @@ _SHORT = 64
 _REORDERABLE = {*_IDENTITY, "maximum", "minimum", "fmax", "fmin"}
 
 
-def lifted(a: Any) -> Any:
-    """Return an operand as an array: an ActiveArray, or numbers as an ndarray."""
+def lifted(a: Any, copy: bool = True) -> Any:
+    """Return an operand as an array: an ActiveArray, or numbers as an ndarray, not copied if only read from."""
     if isinstance(a, ActiveArray):
         return a
     if isinstance(a, Active):
         return ActiveArray(*operand(a))  # type: ignore[arg-type]
-    return array(a) if isinstance(a, list | tuple) else operand(a)[0]
+    return array(a) if isinstance(a, list | tuple) else real_array(a, "operand", copy=copy)
 
 
 def lowered(x: Any) -> Any:
@@ -66,6 +67,8 @@ def fold(function: Callable[[Any, Any], Any], a: Any) -> Any:
     """
     if a.ndim == 1 and a.size <= _SHORT:
         return reduce(function, a)
+    if a.shape[-1] == 1:
+        return lowered(a[..., 0].copy())  # no view of the operand
     while a.shape[-1] > 1:
         even = a.shape[-1] - a.shape[-1] % 2
         pairs = lifted(function(a[..., 0:even:2], a[..., 1:even:2]))

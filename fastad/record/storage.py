@@ -278,7 +278,7 @@ class Storage:
         if bulk is None:
             return False
         self._reserve(out.size)
-        bulk_kernels.evaluate(code, x, y, out)
+        bulk_kernels.evaluate(code, np.ascontiguousarray(x), np.ascontiguousarray(y), out)  # it reads vectors
         self._columns["value"][bulk.start : bulk.stop] = out
         index[:] = np.arange(bulk.start, bulk.stop, dtype=np.int32)
         self._bulks.append(bulk)
@@ -332,9 +332,7 @@ class Storage:
 
     def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
         """A BLOCK row, and a PART row for every element of the results; returns the block."""
-        rows = np.concatenate([np.empty(0, np.int32), *(operand.rows.ravel() for operand in operands)])
-        values = np.concatenate([np.empty(0), *(operand.values.ravel() for operand in operands)])
-        self._check_operands(int(rows.max(initial=-1)))
+        self._check_operands(max((int(x.rows.max()) for x in operands if x.is_active), default=-1))
         start = self._reserve(1 + sum(result.size for result in results))
         block = Block(start, rule, tuple(operands), tuple(result.shape for result in results))
         columns = {name: column[start : block.stop] for name, column in self._columns.items()}
@@ -342,7 +340,7 @@ class Storage:
         columns["arg0"][:1], columns["arg0"][1:], columns["arg1"][:] = -1, start, -1
         columns["partial0"][:], columns["partial1"][:] = 0.0, 0.0
         columns["value"][:] = np.concatenate([np.zeros(1), *(result.ravel() for result in results)])
-        self._tables.use(start, self._tables.add(rows, values))
+        self._tables.use(start, self._tables.add_arrays([x.rows for x in operands], [x.values for x in operands]))
         self._blocks.append(block)
         return block
 

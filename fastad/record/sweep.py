@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sweeps
+from ..kernels.bulk import extent
 
 
 class Columns(NamedTuple):
@@ -42,8 +43,8 @@ def adjoints(
         return np.zeros((picked.size, *seeds.shape[1:]))
     blocks = _blocks_before(columns, stop)
     stop = max(stop, *(block.stop for block in blocks[-1:]), 0)
-    passive = picked < 0
-    size = max(stop, int(picked.max()) + 1) + 1
+    low, high, consecutive = extent(picked)
+    size = max(stop, high + 1) + 1
     for masked in masks:
         adjoint = buffer(size) if seeds.ndim == 1 else np.empty((size, *seeds.shape[1:]))
         adjoint.fill(0.0)
@@ -54,8 +55,11 @@ def adjoints(
             block.reverse(adjoint)
             end = block.start
         _reverse(columns, adjoint, 0, end, masked)
-        result = adjoint[picked + 1]
-        result[passive] = 0.0  # the row in front collects what belongs to nobody
+        if consecutive and low >= 0:
+            result = adjoint[low + 1 : high + 2].copy()
+        else:
+            result = adjoint[picked + 1]
+            result[picked < 0] = 0.0  # the row in front collects what belongs to nobody
         if not np.isnan(result).any():
             break
     return result

@@ -7,7 +7,7 @@ its elements, row -1 where an element is passive. A LOCATE row finds the cell of
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +19,8 @@ class Tables:
     """Elements of all tables, one after the other, and which table each TAKE or LOCATE row looks into."""
 
     def __init__(self) -> None:
-        self._rows: list[NDArray[np.int32]] = []
-        self._values: list[NDArray[np.float64]] = []
+        self._rows: list[Sequence[NDArray[np.int32]]] = []  # of a table, one array after the other
+        self._values: list[Sequence[NDArray[np.float64]]] = []
         self._known: dict[tuple[bytes, bytes], int] = {}
         self._users: list[tuple[int, int]] = []  # (row, table), ascending rows
 
@@ -29,8 +29,8 @@ class Tables:
         """Return the tables that `columns` gave."""
         tables = cls()
         starts = columns["table_starts"]
-        tables._rows = [columns["table_rows"][i:j] for i, j in pairwise(starts)]
-        tables._values = [columns["table_values"][i:j] for i, j in pairwise(starts)]
+        tables._rows = [[columns["table_rows"][i:j]] for i, j in pairwise(starts)]
+        tables._values = [[columns["table_values"][i:j]] for i, j in pairwise(starts)]
         tables._users = list(zip(columns["table_users"].tolist(), columns["table_used"].tolist()))
         return tables
 
@@ -38,10 +38,14 @@ class Tables:
         """Return the number of a table with these elements; equal tables are kept once."""
         key = (rows.tobytes(), values.tobytes())
         if key not in self._known:
-            self._known[key] = len(self._rows)
-            self._rows.append(rows.copy())
-            self._values.append(values.copy())
+            self._known[key] = self.add_arrays([rows.copy()], [values.copy()])
         return self._known[key]
+
+    def add_arrays(self, rows: Sequence[NDArray[np.int32]], values: Sequence[NDArray[np.float64]]) -> int:
+        """Return the number of a new table, of arrays that stay as they are; they are joined when somebody asks."""
+        self._rows.append(rows)
+        self._values.append(values)
+        return len(self._rows) - 1
 
     def use(self, row: int, table: int) -> None:
         """Note that a row looks into a table."""
@@ -69,11 +73,15 @@ class Tables:
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that a replay reads."""
         users = np.array(self._users, np.int32).reshape(-1, 2)
-        sizes = [rows.size for rows in self._rows]
+        sizes = [sum(piece.size for piece in rows) for rows in self._rows]
         return {
             "table_starts": np.cumsum([0, *sizes]).astype(np.int32),
-            "table_rows": np.concatenate([np.empty(0, np.int32), *self._rows]),
-            "table_values": np.concatenate([np.empty(0), *self._values]),
+            "table_rows": _joined(self._rows, np.int32),
+            "table_values": _joined(self._values, np.float64),
             "table_users": users[:, 0].copy(),
             "table_used": users[:, 1].copy(),
         }
+
+
+def _joined(tables: Sequence[Sequence[NDArray[Any]]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *(piece.ravel() for table in tables for piece in table)])
