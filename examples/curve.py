@@ -1,4 +1,4 @@
-"""A discount curve from nine par swap rates, and what each rate is worth to a book of 40 swaps: no solver recorded.
+"""A discount curve from nine par swap rates, and what each of them is worth to a book of 40 swaps, found three ways.
 
 Discount factors are log-linear between the nodes, which Newton's method finds one after the other so that every quoted
 swap is worth nothing. The sensitivities come three ways: through all of Newton's steps; by `fad.implicit`, which asks
