@@ -18,6 +18,7 @@ TOOLS: dict[str, str] = {
     "autograd": "autograd",
     "torch": "torch",
     "casadi": "casadi",
+    "aadc": "aadc",
     "ddx": "ddx-ad",
     "drjit": "drjit",
     "xad": "xad",
