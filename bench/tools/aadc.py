@@ -1,6 +1,6 @@
 """AADC, Community Edition: recorded once, compiled for the vector lanes, evaluated in batches by its thread pool.
 
-As its guide (``aadc.llms_txt()``) says for batches: ``compile("auto")``, then ``evaluate``. That edition has no AVX-512,
+As its guide (``aadc.llms_txt()``) says for batches: ``compile("auto")``, then ``evaluate``. That edition lacks AVX-512
 and is for non-commercial use, so it is no part of the ``bench`` extra: ``pip install aadc``.
 """
 
