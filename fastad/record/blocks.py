@@ -10,6 +10,7 @@ Which rows a block depends on stands in the tape's tables, as for a TAKE row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -85,7 +86,7 @@ class Block:
     @property
     def stop(self) -> int:
         """Row behind the last PART row."""
-        return self.row + 1 + sum(int(np.prod(shape, dtype=np.int64)) for shape in self.shapes)
+        return self.row + 1 + sum(math.prod(shape) for shape in self.shapes)
 
     @property
     def wanted(self) -> list[bool]:
@@ -100,7 +101,7 @@ class Block:
         """Results, or anything else of which a column has one per row; its own row is elsewhere in a part of one."""
         parts, at = [], (self.row if row is None else row) + 1
         for shape in self.shapes:
-            size = int(np.prod(shape, dtype=np.int64))
+            size = math.prod(shape)
             parts.append(column[at : at + size].reshape(shape + column.shape[1:]))
             at += size
         return parts
