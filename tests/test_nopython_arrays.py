@@ -18,7 +18,7 @@ import fastad as fad
 
 @numba.njit
 def assign(x, y):
-    """Elements, slices, views of views, a number into a part, a row into all, overlapping parts."""
+    """Elements, slices, views of views, a number into a part, a row into all, overlapping parts, views in place."""
     out = fad.zeros((3, 4), like=x)
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
@@ -29,6 +29,11 @@ def assign(x, y):
     row = out[1]
     row[1:] = row[:-1]
     out[:, :2] = row[2:]
+    last = out[2]
+    last *= 2.0
+    last[1:] += x
+    whole = out
+    whole -= y
     return out
 
 

@@ -49,6 +49,8 @@ class ArrayIterator(types.SimpleIteratorType):
 class ArrayType(types.IterableType):
     """What the two kinds of arrays share."""
 
+    mutable = True  # else numba takes a += b for a = a + b, and views of a stay behind
+
     def __init__(self, name: str, ndim: int, layout: Layout, element: Any) -> None:
         self.ndim = ndim
         self.layout = layout
