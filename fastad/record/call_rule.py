@@ -20,5 +20,5 @@ def call_rule(rule: Rule, *operands: Any) -> list[Any]:
     # Copies: what the caller writes into its arrays later is not what was recorded.
     recorded = [Operand(value.copy(), index.copy()) for value, index, _ in parts]
     block = tape._append_block(rule, recorded, results)
-    rows = block.results(np.arange(block.stop, dtype=np.int32))
+    rows = block.results(np.arange(block.row, block.stop, dtype=np.int32), 0)
     return [ActiveArray(result.copy(), index.copy(), tape) for result, index in zip(results, rows)]
