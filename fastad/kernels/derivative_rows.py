@@ -196,6 +196,7 @@ def add_numbers(targets, rows, numbers, bar_rows, bars, columns, cursor):
     """Add numbers to adjoints one by one, with a row for each sum."""
     for k in range(targets.size):
         at = targets[k]
+        cursor[2] = cursor[0]  # looking for every sum among all those before would take time squared
         bar_rows[at], bars[at] = _sum(bar_rows[at], bars[at], rows[k], numbers[k], columns, cursor)
 
 
