@@ -22,7 +22,7 @@ if "fastad" not in sys.modules:
     bare.__path__ = [str(Path(__file__).parent)]
 
 from .ops import OPS, Op
-from .rules import functions_in, kernel_source, names_in
+from .rules import check, functions_in, kernel_source, names_in
 
 _ROOT = Path(__file__).parent
 TARGET = _ROOT / "kernels" / "replay.py"
@@ -198,6 +198,8 @@ def _sum_bodies() -> Iterator[tuple[int, Op, str]]:
 
 def generate() -> str:
     """Return the text of ``kernels/replay.py``."""
+    for op in OPS:
+        check(op)
     rules = [rule for op in OPS for rule in (op.value, *op.partials)]
     functions = frozenset().union(*map(functions_in, rules))
     imports = {

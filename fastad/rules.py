@@ -99,7 +99,3 @@ def functions_in(rule: str) -> frozenset[str]:
     tree = ast.parse(rule, mode="eval")
     names = (n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
     return frozenset(_KERNEL_NAMES.get(name, name) for name in names)
-
-
-for _op in OPS:
-    check(_op)
