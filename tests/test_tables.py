@@ -9,6 +9,7 @@ import pytest
 import fastad as fad
 from bench.problems import local_vol
 from fastad.errors import ShapeError, TapeError
+from fastad.montecarlo.decisions import decisions_of
 from fastad.program.plan import spacing_of
 from fastad.record.lookup import _locate
 
@@ -40,6 +41,30 @@ def test_interp_in_every_consumer(x):
     assert (batch.value[0], batch.gradient[0]) == fad.value_and_grad(f)(x)
     assert f(x) == fad.value_and_grad(f)(x)[0]
     assert len(program.variants) == 1
+
+
+@pytest.mark.parametrize("x", [-math.inf, -1e308, -0.5, 4.0, 4.5, 1e308, math.inf])
+def test_interp_is_flat_outside(x):
+    """To the last bit, as by np.interp; the adjoint is that of the outermost value alone."""
+    f = lambda x, fp: fad.interp(x, XP, fp) * 2.0  # noqa: E731
+    value, (by_x, by_table) = fad.value_and_grad(f, (0, 1))(x, FP)
+    assert value == 2.0 * np.interp(x, XP, FP)
+    assert by_x == 0.0
+    assert by_table.tolist() == ([2.0, 0.0, 0.0, 0.0] if x < 0.0 else [0.0, 0.0, 0.0, 2.0])
+    batch = fad.record(f, 0.3, FP).batch(np.array([x, 1.5]), FP, axes=(0, None), wrt=(0, 1))
+    assert (batch.value[0], batch.gradient[0][0]) == (value, by_x)
+    assert batch.gradient[1][0].tolist() == by_table.tolist()
+
+
+def test_interpolation_decides_nothing():
+    """It has no jumps, and so nothing to look for in a Monte Carlo run."""
+
+    def payoff(p, z):
+        return p * fad.interp(z[0], XP, FP) + fad.interp2(z[0], z[1], XP, [0.0, 1.0], np.outer(FP, [1.0, 2.0]))
+
+    program = fad.record(payoff, 1.0, np.array([0.3, 0.4]))
+    (trie,) = program._tries.values()
+    assert decisions_of(trie.root.recording) == []
 
 
 def test_nan_stays_nan():
@@ -187,10 +212,12 @@ def test_cells_of_many_scenarios(name):
     between = np.random.default_rng(6).uniform(knots[0], knots[-1], 500) if knots[-1] < 1e300 else knots * 0.7
     x = [knots, np.nextafter(knots, -np.inf), np.nextafter(knots, np.inf), between, [np.inf, -np.inf, np.nan, -0.0]]
     x = np.concatenate([*x, [knots[0] - 1e3, knots[-1] + 1e3]])
-    cells = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, knots.size - 2)
+    cells = np.searchsorted(knots, x, side="right")
     cells[np.isnan(x)] = 0
-    program = fad.record(lambda x, t: fad.take(t, _locate(knots, x)), 0.5, np.arange(knots.size - 1.0))
-    assert program.batch(x, np.arange(knots.size - 1.0), axes=(0, None), wrt=()).value.tolist() == cells.tolist()
+    grid = np.concatenate([[-np.inf], knots, [np.inf]])
+    program = fad.record(lambda x, t: fad.take(t, _locate(grid, x)), 0.5, np.arange(knots.size + 1.0))
+    assert program.batch(x, np.arange(knots.size + 1.0), axes=(0, None), wrt=()).value.tolist() == cells.tolist()
+    assert [program(at, np.arange(knots.size + 1.0)) for at in x] == cells.tolist()
 
 
 @pytest.mark.parametrize("outputs", [1, 3, 8])

@@ -113,7 +113,8 @@ def _look_up(op, table, x, x_step, out, tables, workspace, uniform):
     first, size = np.int64(starts[table]), np.int64(starts[table + 1] - starts[table])
     if op == _LOCATE:
         if spacing[table, 1] != 0.0:
-            locate_evenly_row(x, x_step, spacing[table, 0], spacing[table, 1], size - 1, out)
+            start, step, top = spacing[table, 0], spacing[table, 1], spacing[table, 2]
+            locate_evenly_row(x, x_step, start, step, top, size - 1, out)
         else:
             locate_row(x, x_step, address(values) + first * 8, size - 1, out)
     elif varies[table] & VALUES_VARY:
@@ -368,8 +369,8 @@ def run_groups(
         has_nan (groups,), false on entry: the gradient holds a NaN, and is to be made again with the masked kernel.
     tables : (starts, values, references, targets, spacing, varies)
         Elements of lookup tables: values of those that do not vary, operand references, adjoint targets. The second
-        operand of a LOCATE or TAKE row is its table. spacing (tables, 2): first knot and step of an evenly spaced
-        grid, a step of 0 otherwise; varies (tables,): VALUES_VARY and TARGETS_VARY.
+        operand of a LOCATE or TAKE row is its table. spacing (tables, 3): the second knot, the step and the last knot
+        but one of an evenly spaced grid, a step of 0 otherwise; varies (tables,): VALUES_VARY and TARGETS_VARY.
     special, masked : None or True
         Whether special functions occur; whether a product with an exactly zero factor is zero, also where the
         other factor is not finite. numba drops the branches of None, and compiles them for True only.

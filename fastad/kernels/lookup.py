@@ -44,20 +44,21 @@ def _elements(position, last):
 
 
 @jit
-def locate_evenly_row(x, x_step, start, step, cells, out):
-    """Cells of 64 places among knots that are ``start + i * step`` to the last bit.
+def locate_evenly_row(x, x_step, start, step, top, cells, out):
+    """Cells of 64 places among knots of which number i is ``start + (i - 1) * step`` to the last bit.
 
-    A division says where the cell must be; the two knots around it, computed as they were, say where it is.
+    But for the first and the last, which bound no cell, and the last but one, which is ``top``. A division says where
+    the cell must be; the two knots around it, computed as they were, say where it is.
     """
-    last = cells - 1.0
+    last = cells - 2.0
     for k in range(_VECTORS):
         place = load(x, k * x_step)
-        cell = floor((place - start) * (1.0 / step))
+        cell = floor((place - start) * (1.0 / step)) + 1.0
         cell = select(cell > 0.0, cell, 0.0)
         cell = select(cell < last, cell, last)
-        cell = select((place < start + cell * step) & (cell > 0.0), cell - 1.0, cell)
-        cell = select((place >= start + (cell + 1.0) * step) & (cell < last), cell + 1.0, cell)
-        store(out, 8 * k, cell)
+        cell = select((place < start + (cell - 1.0) * step) & (cell > 0.0), cell - 1.0, cell)
+        cell = select((place >= start + cell * step) & (cell < last), cell + 1.0, cell)
+        store(out, 8 * k, select(place >= top, cells - 1.0, cell))
 
 
 @jit

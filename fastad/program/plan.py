@@ -244,25 +244,28 @@ def _any_per_table(r: Recording, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def _spacing(r: Recording) -> NDArray[np.float64]:
-    """First knot and step of tables that are evenly spaced grids to the last bit, (0, 0) for the others."""
-    found = np.zeros((r.table_starts.size - 1, 2))
+    """What `spacing_of` says of the inner knots of each grid (the outermost bound no cell); 0 for other tables."""
+    found = np.zeros((r.table_starts.size - 1, 3))
     for table in np.unique(r.table_used[r.opcode[r.table_users] == _LOCATE]):
-        knots = r.table_values[r.table_starts[table] : r.table_starts[table + 1]]
-        found[table] = spacing_of(knots)
+        found[table] = spacing_of(r.table_values[r.table_starts[table] + 1 : r.table_starts[table + 1] - 1])
     return found
 
 
-def spacing_of(knots: NDArray[np.float64]) -> tuple[float, float]:
-    """First knot and step of a grid whose knots are ``first + i * step`` to the last bit; (0, 0) of another."""
-    first, cells = float(knots[0]), knots.size - 1
-    span = float(knots[-1]) - first
-    for step in (float(knots[1]) - first, span / cells):
+def spacing_of(knots: NDArray[np.float64]) -> tuple[float, float, float]:
+    """First knot, step and last knot of a grid of which all but the last are ``first + i * step`` to the last bit.
+
+    Zeros for another grid.
+    """
+    if knots.size < 2:
+        return 0.0, 0.0, 0.0
+    first, last, cells = float(knots[0]), float(knots[-1]), knots.size - 1
+    for step in (float(knots[1]) - first, (last - first) / cells):
         # Steps near the rounding of the knots, or of extreme size: a division could miss by more than one cell.
-        if not (step > max(1e-300, 1e-9 * np.abs(knots).max()) and span < np.inf):
+        if not (step > max(1e-300, 1e-9 * np.abs(knots).max()) and last - first < np.inf):
             continue
-        if np.array_equal(first + np.arange(cells) * step, knots[:-1]):  # the last knot bounds no cell
-            return first, step
-    return 0.0, 0.0
+        if np.array_equal(first + np.arange(cells) * step, knots[:-1]):
+            return first, step, last
+    return 0.0, 0.0, 0.0
 
 
 def _output_references(r: Recording, varying: NDArray[np.bool_], slot: Index, uniform_slot: Index, first: int) -> Index:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ..ops import OPCODE
 from ..structure import is_active
 from .active import Active, two_tapes
 from .array import ActiveArray, array, operand
-from .functions import where
+from .functions import clip
 from .storage import Storage
 
 _LOCATE, _TAKE = OPCODE["locate"], OPCODE["take"]
@@ -75,13 +75,39 @@ def _cell(grid: NDArray[np.float64], x: float) -> int:
     return find_cell(grid, 0, grid.size, float(x))
 
 
-def _grid(knots: Any, name: str) -> NDArray[np.float64]:
+class _Grid(NamedTuple):
+    """Increasing knots, with a cell on either side of them in which nothing changes."""
+
+    knots: NDArray[np.float64]  # from -inf to inf, the ends of the outer cells
+    left: NDArray[np.float64]  # of each cell: from where weights count
+    per_width: NDArray[np.float64]  # of each cell, 0 of the outer ones
+    lowest: float
+    highest: float
+
+    @property
+    def size(self) -> int:
+        return self.knots.size - 2
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """Knot that gives the value at each end of the cells."""
+        return np.clip(np.arange(-1, self.size + 1), 0, self.size - 1)
+
+
+def _grid(knots: Any, name: str) -> _Grid:
     if is_active(knots):
         raise TapeError(f"{name} must be passive: fad.value({name}) freezes it")
     grid = np.asarray(knots, dtype=np.float64)
     if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0.0).all():
         raise ValueError(f"{name} must be increasing, with at least two knots")
-    return grid
+    first, last = float(grid[0]), float(grid[-1])
+    return _Grid(
+        np.concatenate([[-np.inf], grid, [np.inf]]),
+        np.concatenate([[first], grid]),
+        np.concatenate([[0.0], 1.0 / np.diff(grid), [0.0]]),
+        first - (last - first),
+        last + (last - first),
+    )
 
 
 def interp(x: Any, xp: Any, fp: Any) -> Any:
@@ -105,26 +131,25 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     """
     grid = _grid(xp, "xp")
     table = array(fp) if isinstance(fp, list | tuple) else fp
-    if np.shape(getattr(table, "_value", table)) != grid.shape:
-        raise ShapeError(f"fp: expected shape {grid.shape} of xp, got {np.shape(getattr(table, '_value', table))}")
+    if np.shape(getattr(table, "_value", table)) != (grid.size,):
+        raise ShapeError(f"fp: expected shape ({grid.size},) of xp, got {np.shape(getattr(table, '_value', table))}")
+    ends = (table if isinstance(table, ActiveArray) else np.asarray(table, np.float64))[grid.edges]
+    return _interp(x, grid, ends[:-1], ends[1:])
+
+
+def _interp(x: Any, grid: _Grid, left: Any, right: Any) -> Any:
     if isinstance(x, ActiveArray | np.ndarray | list) and np.ndim(getattr(x, "_value", x)):
-        return array([interp(item, grid, table) for item in x])
+        return array([_interp(item, grid, left, right) for item in x])
     cell, weight = _cell_and_weight(x, grid)
-    left, right = take(table[:-1], cell), take(table[1:], cell)
-    inside = left + weight * (right - left)
-    return _flat_outside(x, grid, table[0], inside, table[-1])
+    start = take(left, cell)
+    return start + weight * (take(right, cell) - start)
 
 
-def _cell_and_weight(x: Any, grid: NDArray[np.float64]) -> tuple[Any, Any]:
-    if isinstance(x, Active):
-        cell: Any = _locate(grid, x)
-    else:
-        cell = _cell(grid, x)
-    return cell, (x - take(grid[:-1], cell)) * take(1.0 / np.diff(grid), cell)
-
-
-def _flat_outside(x: Any, grid: NDArray[np.float64], below: Any, inside: Any, above: Any) -> Any:
-    return where(x < float(grid[0]), below, where(x >= float(grid[-1]), above, inside))
+def _cell_and_weight(x: Any, grid: _Grid) -> tuple[Any, Any]:
+    cell: Any = _locate(grid.knots, x) if isinstance(x, Active) else _cell(grid.knots, x)
+    # No choice between inside and outside: a choice is where Monte Carlo looks for jumps, and this has none.
+    x = clip(x, grid.lowest, grid.highest)  # an infinite one times the 0 of an outer cell would be NaN
+    return cell, (x - take(grid.left, cell)) * take(grid.per_width, cell)
 
 
 def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
@@ -143,17 +168,11 @@ def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
     shape = (grid_x.size, grid_y.size)
     if np.shape(getattr(fp, "_value", fp)) != shape:
         raise ShapeError(f"fp: expected shape {shape}, got {np.shape(getattr(fp, '_value', fp))}")
-    x, y = (_limited_to(v, grid) for v, grid in ((x, grid_x), (y, grid_y)))
     i, u = _cell_and_weight(x, grid_x)
     j, v = _cell_and_weight(y, grid_y)
-    table = fp.reshape(-1)
-    at = i * float(shape[1]) + j
+    columns = float(grid_y.edges.size)
+    table = fp[grid_x.edges][:, grid_y.edges].reshape(-1)
+    at = i * columns + j
     low = take(table, at) * (1.0 - v) + take(table, at + 1.0) * v
-    high = take(table, at + float(shape[1])) * (1.0 - v) + take(table, at + float(shape[1]) + 1.0) * v
+    high = take(table, at + columns) * (1.0 - v) + take(table, at + columns + 1.0) * v
     return low + u * (high - low)
-
-
-def _limited_to(x: Any, grid: NDArray[np.float64]) -> Any:
-    """X within the grid, with derivative 0 outside and at the last knot."""
-    first, last = float(grid[0]), float(grid[-1])
-    return where(x < first, first, where(x >= last, last, x))
