@@ -33,7 +33,7 @@ _PRIMITIVES = frozenset({"copysign", "fabs", "floor", "rint", "select", "sqrt"})
 
 _HEADER = '''"""GENERATED from ops.py by ``python fastad/codegen.py``; do not edit.
 
-Values and partials by opcode. ``value`` and ``partials`` are for one point. ``value_row`` and
+Values and partials by opcode. ``value``, ``partials`` and ``evaluated`` are for one point. ``value_row`` and
 ``adjoint_row`` are for 64 scenarios, eight vectors of eight: operands are addresses with a step of 8
 (a slot of the workspace) or 0 (one vector read eight times: a uniform value).
 """
@@ -62,6 +62,15 @@ def partials(op, x, y, v, c):
     """Both partials of one row; 0.0 for an operand that the operation does not have."""
 {branches}
     return 0.0, 0.0
+'''
+
+_SCALAR_EVALUATED = '''
+
+@jit_inlined
+def evaluated(op, x, y, c):
+    """``value`` and ``partials`` of one row by one jump."""
+{branches}
+    return x, 0.0, 0.0
 '''
 
 _VALUE_ROW = '''
@@ -149,6 +158,13 @@ def _partials_bodies() -> Iterator[tuple[int, Op, str]]:
             yield code, op, f"        return {first}, {second}\n"
 
 
+def _evaluated_bodies() -> Iterator[tuple[int, Op, str]]:
+    for code, op in enumerate(OPS):
+        if _computed(op):
+            value, first, second = (*map(kernel_source, (op.value, *op.partials)), "0.0")[:3]
+            yield code, op, f"        v = {value}\n        return v, {first}, {second}\n"
+
+
 def _value_row_bodies(special: bool) -> Iterator[tuple[int, Op, str]]:
     for code, op in enumerate(OPS):
         if _computed(op) and op.special == special:
@@ -210,6 +226,7 @@ def generate() -> str:
         _HEADER.format(**imports),
         _SCALAR_VALUE.format(branches=_cases(_value_bodies())),
         _SCALAR_PARTIALS.format(branches=_cases(_partials_bodies())),
+        _SCALAR_EVALUATED.format(branches=_cases(_evaluated_bodies())),
     ]
     for special, family in ((False, ""), (True, "_special")):
         branches = _cases(_value_row_bodies(special))

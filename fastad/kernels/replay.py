@@ -1,6 +1,6 @@
 """GENERATED from ops.py by ``python fastad/codegen.py``; do not edit.
 
-Values and partials by opcode. ``value`` and ``partials`` are for one point. ``value_row`` and
+Values and partials by opcode. ``value``, ``partials`` and ``evaluated`` are for one point. ``value_row`` and
 ``adjoint_row`` are for 64 scenarios, eight vectors of eight: operands are addresses with a step of 8
 (a slot of the workspace) or 0 (one vector read eight times: a uniform value).
 """
@@ -275,6 +275,231 @@ def partials(op, x, y, v, c):
     elif op == 78:  # part
         return 1.0, 0.0
     return 0.0, 0.0
+
+
+@jit_inlined
+def evaluated(op, x, y, c):
+    """``value`` and ``partials`` of one row by one jump."""
+    if op == 1:  # add
+        v = x + y
+        return v, 1.0, 1.0
+    elif op == 2:  # sub
+        v = x - y
+        return v, 1.0, -1.0
+    elif op == 3:  # mul
+        v = x * y
+        return v, y, x
+    elif op == 4:  # div
+        v = x / y
+        return v, 1.0 / y, -v / y
+    elif op == 5:  # neg
+        v = -x
+        return v, -1.0, 0.0
+    elif op == 6:  # pow
+        v = pow(x, y)
+        return v, select((y != 0.0) | (fabs(x) >= 1e-300), y * pow(x, y - 1.0), 0.0), select(x == 0.0, 0.0, v * log(x))
+    elif op == 7:  # abs
+        v = fabs(x)
+        return v, select(x > 0.0, 1.0, select(x < 0.0, -1.0, x * 0.0)), 0.0
+    elif op == 8:  # exp
+        v = exp(x)
+        return v, v, 0.0
+    elif op == 9:  # log
+        v = log(x)
+        return v, 1.0 / x, 0.0
+    elif op == 10:  # sqrt
+        v = sqrt(x)
+        return v, 0.5 / (v + 0.0), 0.0
+    elif op == 11:  # sin
+        v = sin(x)
+        return v, cos(x), 0.0
+    elif op == 12:  # cos
+        v = cos(x)
+        return v, -sin(x), 0.0
+    elif op == 13:  # tanh
+        v = tanh(x)
+        return v, 1.0 - v * v, 0.0
+    elif op == 14:  # erf
+        v = erf(x)
+        return v, 1.1283791670955126 * exp(-x * x), 0.0
+    elif op == 15:  # norm_pdf
+        v = norm_pdf(x)
+        return v, -x * v, 0.0
+    elif op == 16:  # norm_cdf
+        v = norm_cdf(x)
+        return v, norm_pdf(x), 0.0
+    elif op == 17:  # maximum
+        v = select((x >= y) | (x != x), x, y)
+        return v, select((x >= y) | (x != x), 1.0, 0.0), select((x >= y) | (x != x), 0.0, 1.0)
+    elif op == 18:  # minimum
+        v = select((x <= y) | (x != x), x, y)
+        return v, select((x <= y) | (x != x), 1.0, 0.0), select((x <= y) | (x != x), 0.0, 1.0)
+    elif op == 19:  # stop_gradient
+        v = x
+        return v, 0.0, 0.0
+    elif op == 20:  # cond
+        v = x
+        return v, 0.0, 0.0
+    elif op == 21:  # where
+        v = select(c != 0.0, x, y)
+        return v, select(c != 0.0, 1.0, 0.0), select(c != 0.0, 0.0, 1.0)
+    elif op == 22:  # less
+        v = select(x < y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 23:  # less_equal
+        v = select(x <= y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 24:  # greater
+        v = select(x > y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 25:  # greater_equal
+        v = select(x >= y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 26:  # equal
+        v = select(x == y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 27:  # not_equal
+        v = select(x != y, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 28:  # same
+        v = select(same(x, y), 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 29:  # logical_and
+        v = select((x != 0.0) & (y != 0.0), 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 30:  # logical_or
+        v = select((x != 0.0) | (y != 0.0), 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 31:  # logical_not
+        v = select(x == 0.0, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 35:  # square
+        v = x * x
+        return v, 2.0 * x, 0.0
+    elif op == 36:  # reciprocal
+        v = 1.0 / x
+        return v, -v * v, 0.0
+    elif op == 37:  # expm1
+        v = expm1(x)
+        return v, exp(x), 0.0
+    elif op == 38:  # log1p
+        v = log1p(x)
+        return v, 1.0 / (1.0 + x), 0.0
+    elif op == 39:  # floor
+        v = floor(x)
+        return v, 0.0, 0.0
+    elif op == 40:  # ceil
+        v = -floor(-x)
+        return v, 0.0, 0.0
+    elif op == 41:  # rint
+        v = rint(x)
+        return v, 0.0, 0.0
+    elif op == 42:  # trunc
+        v = copysign(floor(fabs(x)), x)
+        return v, 0.0, 0.0
+    elif op == 43:  # sign
+        v = select(x > 0.0, 1.0, select(x < 0.0, -1.0, x - x))
+        return v, 0.0, 0.0
+    elif op == 44:  # copysign
+        v = copysign(x, y)
+        return v, copysign(1.0, x) * copysign(1.0, y), 0.0
+    elif op == 45:  # fmax
+        v = select((x >= y) | (y != y), x, y)
+        return v, select((x >= y) | (y != y), 1.0, 0.0), select((x >= y) | (y != y), 0.0, 1.0)
+    elif op == 46:  # fmin
+        v = select((x <= y) | (y != y), x, y)
+        return v, select((x <= y) | (y != y), 1.0, 0.0), select((x <= y) | (y != y), 0.0, 1.0)
+    elif op == 47:  # isnan
+        v = select(x != x, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 48:  # isinf
+        v = select(fabs(x) > 1.7976931348623157e+308, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 49:  # isfinite
+        v = select(fabs(x) <= 1.7976931348623157e+308, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 50:  # signbit
+        v = select(copysign(1.0, x) < 0.0, 1.0, 0.0)
+        return v, 0.0, 0.0
+    elif op == 51:  # exp2
+        v = exp2(x)
+        return v, 0.6931471805599453 * v, 0.0
+    elif op == 52:  # log2
+        v = log2(x)
+        return v, 1.4426950408889634 / x, 0.0
+    elif op == 53:  # log10
+        v = log10(x)
+        return v, 0.4342944819032518 / x, 0.0
+    elif op == 54:  # cbrt
+        v = cbrt(x)
+        return v, 1.0 / (3.0 * v * v), 0.0
+    elif op == 55:  # tan
+        v = tan(x)
+        return v, 1.0 + v * v, 0.0
+    elif op == 56:  # arcsin
+        v = arcsin(x)
+        return v, 1.0 / sqrt((1.0 - x) * (1.0 + x)), 0.0
+    elif op == 57:  # arccos
+        v = arccos(x)
+        return v, -1.0 / sqrt((1.0 - x) * (1.0 + x)), 0.0
+    elif op == 58:  # arctan
+        v = arctan(x)
+        return v, 1.0 / (1.0 + x * x), 0.0
+    elif op == 59:  # arctan2
+        v = arctan2(x, y)
+        return v, select(hypot(x, y) == 0.0, 0.0, y / hypot(x, y) / hypot(x, y)), select(hypot(x, y) == 0.0, 0.0, -x / hypot(x, y) / hypot(x, y))
+    elif op == 60:  # hypot
+        v = hypot(x, y)
+        return v, select(v == 0.0, 0.0, x / v), select(v == 0.0, 0.0, y / v)
+    elif op == 61:  # sinh
+        v = sinh(x)
+        return v, cosh(x), 0.0
+    elif op == 62:  # cosh
+        v = cosh(x)
+        return v, sinh(x), 0.0
+    elif op == 63:  # arcsinh
+        v = arcsinh(x)
+        return v, 1.0 / hypot(1.0, x), 0.0
+    elif op == 64:  # arccosh
+        v = arccosh(x)
+        return v, 1.0 / sqrt((x - 1.0) * (x + 1.0)), 0.0
+    elif op == 65:  # arctanh
+        v = arctanh(x)
+        return v, 1.0 / ((1.0 - x) * (1.0 + x)), 0.0
+    elif op == 66:  # erfc
+        v = erfc(x)
+        return v, -1.1283791670955126 * exp(-x * x), 0.0
+    elif op == 67:  # floordiv
+        v = floordiv(x, y)
+        return v, 0.0, 0.0
+    elif op == 68:  # mod
+        v = mod(x, y)
+        return v, 1.0, -floordiv(x, y)
+    elif op == 69:  # expit
+        v = expit(x)
+        return v, v * expit(-x), 0.0
+    elif op == 70:  # logaddexp
+        v = logaddexp(x, y)
+        return v, exp(x - v), exp(y - v)
+    elif op == 71:  # norm_ppf
+        v = norm_ppf(x)
+        return v, 1.0 / norm_pdf(v), 0.0
+    elif op == 72:  # lgamma
+        v = lgamma(x)
+        return v, digamma(x), 0.0
+    elif op == 73:  # digamma
+        v = digamma(x)
+        return v, polygamma(1.0, x), 0.0
+    elif op == 74:  # polygamma
+        v = polygamma(x, y)
+        return v, 0.0, polygamma(x + 1.0, y)
+    elif op == 75:  # product
+        v = select((x == 0.0) | (y == 0.0), 0.0, x * y)
+        return v, y, x
+    elif op == 76:  # variable
+        v = x
+        return v, 1.0, 0.0
+    return x, 0.0, 0.0
 
 
 @jit_inlined

@@ -7,7 +7,7 @@ import numpy as np
 from ..ops import OPCODE
 from ._jit import jit
 from .lookup import find_cell, find_element
-from .replay import partials, value
+from .replay import evaluated, partials, value
 
 _ADD = OPCODE["add"]
 _INPUT = OPCODE["input"]
@@ -162,7 +162,5 @@ def replay_point(opcode, arg0, arg1, passive0, passive1, rows, tables, values, p
             continue
         y = values[b] if b >= 0 else passive1[row]
         c = values[row - 1] if row > 0 else 0.0
-        v = value(op, x, y, c)
-        values[row] = v
-        partial0[row], partial1[row] = partials(op, x, y, v, c)
+        values[row], partial0[row], partial1[row] = evaluated(op, x, y, c)
     return failed
