@@ -43,7 +43,7 @@ from .sweeps import masked_fma
 
 GROUP = 64
 HALF = GROUP // 2
-_VECTORS = GROUP // 8
+_VECTORS = np.int64(GROUP // 8)  # to numba, 8 of Python is a type of its own, and what is handed it compiled anew
 _SLOT_BYTES = GROUP * 8
 _UNIFORM_BYTES = 64
 _GUARD = OPCODE["guard"]
@@ -382,7 +382,7 @@ def run_groups(
     first_position, values, gradient, failed, has_nan, per_lane = results
     addresses = (address(workspace), address(uniform), address(adjoint), address(sums), address(work))
     guard_failed = np.empty(GROUP, np.int32)
-    waiting, n_waiting = np.empty((8, 2), np.int64), 0  # passes whose uniform rows are to be swept
+    waiting, n_waiting = np.empty((8, 2), np.int64), np.int64(0)  # passes whose uniform rows are to be swept
     listed = scenarios.size > 0
     antithetic = random[1] and not listed
     size = scenarios.size if listed else n
@@ -421,6 +421,6 @@ def run_groups(
             n_waiting += 1
             if n_waiting == 8:
                 _finish(wrt, uniform_rows, sums, waiting, n_waiting, masked, gradient, has_nan)
-                n_waiting = 0
+                n_waiting = np.int64(0)
     if n_waiting:
         _finish(wrt, uniform_rows, sums, waiting, n_waiting, masked, gradient, has_nan)

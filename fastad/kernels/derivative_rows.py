@@ -16,11 +16,12 @@ import numpy as np
 from ..ops import OPCODE, OPS
 from ..templates import CONSTANTS, ENTRIES, FIRST_CONSTANT, LONGEST, RESULTS, STARTS, C, X, Y
 from ._jit import jit
-from .replay import partials, value
+from .replay import evaluated
 
-_ADD, _NEG, _OR, _PRODUCT = OPCODE["add"], OPCODE["neg"], OPCODE["logical_or"], OPCODE["product"]
-_COND, _WHERE, _TAKE = OPCODE["cond"], OPCODE["where"], OPCODE["take"]
-_GREATER_EQUAL = OPCODE["greater_equal"]
+# An int of Python is a type of its own to numba, and every function that is handed one compiled for it.
+_ADD, _NEG, _OR, _PRODUCT = (np.int64(OPCODE[name]) for name in ("add", "neg", "logical_or", "product"))
+_COND, _WHERE, _TAKE = (np.int64(OPCODE[name]) for name in ("cond", "where", "take"))
+_GREATER_EQUAL = np.int64(OPCODE["greater_equal"])
 _HAS_PARTIAL = np.array([[partial != "0.0" for partial in (*op.partials, "0.0")[:2]] for op in OPS])
 
 NOTHING = -2  # in place of a row: no adjoint or tangent at all, which is zero
@@ -35,8 +36,7 @@ def _append(op, a, x, b, y, c, columns, cursor):
     opcode, arg0, arg1, partial0, partial1, values = columns
     row = cursor[0]
     cursor[0] = row + 1
-    v = value(op, x, y, c)
-    first, second = partials(op, x, y, v, c)
+    v, first, second = evaluated(op, x, y, c)
     opcode[row], arg0[row], arg1[row], values[row] = op, a, b, v
     partial0[row], partial1[row] = (first if a >= 0 else x), (second if b >= 0 else y)
     return row, v
@@ -59,7 +59,7 @@ def _operation(op, a, x, b, y, columns, cursor):
     the first row that they wrote.
     """
     if a < 0 and b < 0:
-        return np.int64(-1), value(op, x, y, 0.0)
+        return np.int64(-1), evaluated(op, x, y, 0.0)[0]
     if op == _OR and ((a < 0 and x != 0.0) or (b < 0 and y != 0.0)):
         return np.int64(-1), 1.0
     if cursor[1] >= 0 and _same(cursor[1], op, a, x, b, y, columns):

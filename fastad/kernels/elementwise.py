@@ -10,15 +10,17 @@ from ._simd import WIDTH, address
 from .batch import IS_SPECIAL
 from .replay import value_row, value_row_special
 
+_STEP = np.int64(WIDTH)  # a Python int would be a type of its own, and the row functions compiled again for it
+
 
 @jit
 def _evaluate(op, x, y, out):
-    value_row(op, address(x), WIDTH, address(y), WIDTH, address(x), WIDTH, address(out), x.size // WIDTH)
+    value_row(op, address(x), _STEP, address(y), _STEP, address(x), _STEP, address(out), x.size // WIDTH)
 
 
 @jit
 def _evaluate_special(op, x, y, out):
-    value_row_special(op, address(x), WIDTH, address(y), WIDTH, address(x), WIDTH, address(out), x.size // WIDTH)
+    value_row_special(op, address(x), _STEP, address(y), _STEP, address(x), _STEP, address(out), x.size // WIDTH)
 
 
 def evaluate(code: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ def philox(c0, c1, c2, c3, k0, k1):
 @jit
 def _two_words(key, low, high, pair, stream):
     """128 random bits as two 64-bit integers."""
+    stream = np.int64(stream)  # to numba an int constant is a type of its own, and what is handed it compiled anew
     w0, w1, w2, w3 = philox(low, high, pair, stream, key & _LOW, shr(key, 32))
     return (w0 << 32) | (w1 & _LOW), (w2 << 32) | (w3 & _LOW)
 

@@ -41,7 +41,13 @@ COLUMNS = (
     ("picked", np.int32),
     ("adjoint", np.float64),
 )
-_INT64 = ir.IntType(64)
+# In the same order; a Python int would be a type of its own to numba, and what reads a frame compiled for each.
+# fmt: off
+(
+    _OPCODE, _ARG0, _ARG1, _PASSIVE0, _PASSIVE1, _ROWS, _STARTS, _ELEMENT_ROWS, _ELEMENT_VALUES, _TABLE_OF_ROW,
+    _OUTPUT_ROWS, _OUTPUT_CONSTANTS, _VALUE, _PARTIAL0, _PARTIAL1, _PICKED, _ADJOINT,
+) = (np.int64(number) for number in range(len(COLUMNS)))
+# fmt: on
 
 
 @intrinsic
@@ -100,20 +106,20 @@ def point(frame, vector, first, out):
     failed : int
         The first guard that decides otherwise, or -1; derivatives are left as they were then.
     """
-    arg0, value = _indices(frame, 1), _floats(frame, 12)
-    partial0, partial1, picked, adjoint = (
-        _floats(frame, 13),
-        _floats(frame, 14),
-        _indices(frame, 15),
-        _floats(frame, 16),
+    arg0, picked, value = _indices(frame, _ARG0), _indices(frame, _PICKED), _floats(frame, _VALUE)
+    partial0, partial1, adjoint = _floats(frame, _PARTIAL0), _floats(frame, _PARTIAL1), _floats(frame, _ADJOINT)
+    tables = (
+        _indices(frame, _STARTS),
+        _indices(frame, _ELEMENT_ROWS),
+        _floats(frame, _ELEMENT_VALUES),
+        _indices(frame, _TABLE_OF_ROW),
     )
     value[: vector.size] = vector
-    tables = (_indices(frame, 6), _indices(frame, 7), _floats(frame, 8), _indices(frame, 9))
     failed = replay_point(
-        _opcodes(frame, 0), arg0, _indices(frame, 2), _floats(frame, 3), _floats(frame, 4), _indices(frame, 5),
-        tables, value, partial0, partial1, picked,
+        _opcodes(frame, _OPCODE), arg0, _indices(frame, _ARG1), _floats(frame, _PASSIVE0), _floats(frame, _PASSIVE1),
+        _indices(frame, _ROWS), tables, value, partial0, partial1, picked,
     )  # fmt: skip
-    output_rows, constants = _indices(frame, 10), _floats(frame, 11)
+    output_rows, constants = _indices(frame, _OUTPUT_ROWS), _floats(frame, _OUTPUT_CONSTANTS)
     for k in range(out.size if first < 0 else 0):
         out[k] = value[output_rows[k]] if output_rows[k] >= 0 else constants[k]
     if output_rows.size == 0:

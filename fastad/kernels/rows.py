@@ -9,11 +9,11 @@ from ._jit import jit
 from .lookup import find_cell, find_element
 from .replay import evaluated, partials, value
 
-_ADD = OPCODE["add"]
+_ADD = np.int64(OPCODE["add"])
 _INPUT = OPCODE["input"]
 _GUARD = OPCODE["guard"]
-_COND = OPCODE["cond"]
-_WHERE = OPCODE["where"]
+_COND = np.int64(OPCODE["cond"])
+_WHERE = np.int64(OPCODE["where"])
 _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
 
@@ -29,10 +29,10 @@ def scalar_value(op, x, y):
 
 
 @jit
-def _partial_columns(op, a, x, b, y, v, c):
-    """What stands in the partial columns: the partials, or the operand's value where it is passive."""
-    first, second = partials(op, x, y, v, c)
-    return (first if a >= 0 else x), (second if b >= 0 else y)
+def _columns_of(op, a, x, b, y, c):
+    """Value of a row, and what stands in its partial columns: the partial, or the operand where it is passive."""
+    v, first, second = evaluated(op, x, y, c)
+    return v, (first if a >= 0 else x), (second if b >= 0 else y)
 
 
 @jit
@@ -46,7 +46,8 @@ def write_staged(staged, start, opcode, arg0, arg1, partial0, partial1, values):
         v = staged[i, 4]
         c = values[row - 1] if row > 0 else 0.0
         opcode[row], arg0[row], arg1[row], values[row] = op, a, b, v
-        partial0[row], partial1[row] = _partial_columns(op, a, x, b, y, v, c)
+        first, second = partials(op, x, y, v, c)
+        partial0[row], partial1[row] = (first if a >= 0 else x), (second if b >= 0 else y)
 
 
 @jit
@@ -54,9 +55,8 @@ def write_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, parti
     """One row per element of the operands a (rows) and x (values), b and y."""
     for i in range(x.size):
         row = start + i
-        v = value(op, x[i], y[i], 0.0)
-        opcode[row], arg0[row], arg1[row], values[row] = op, a[i], b[i], v
-        partial0[row], partial1[row] = _partial_columns(op, a[i], x[i], b[i], y[i], v, 0.0)
+        opcode[row], arg0[row], arg1[row] = op, a[i], b[i]
+        values[row], partial0[row], partial1[row] = _columns_of(op, a[i], x[i], b[i], y[i], 0.0)
 
 
 @jit
@@ -70,16 +70,15 @@ def record_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, part
     for k in range(out.size):
         p, q = (k if x.size > 1 else 0), (k if y.size > 1 else 0)
         i, j = a[p], b[q]
-        v = value(op, x[p], y[q], 0.0)
-        out[k] = v
+        out[k], first, second = _columns_of(op, i, x[p], j, y[q], 0.0)
         if i < 0 and j < 0:
             index[k] = -1
             continue
         if i >= start or j >= start:
             return -1
         row = start + count
-        opcode[row], arg0[row], arg1[row], values[row] = op, i, j, v
-        partial0[row], partial1[row] = _partial_columns(op, i, x[p], j, y[q], v, 0.0)
+        opcode[row], arg0[row], arg1[row], values[row] = op, i, j, out[k]
+        partial0[row], partial1[row] = first, second
         index[k] = row
         count += 1
     return count
@@ -94,9 +93,8 @@ def write_where(condition, a, x, b, y, start, opcode, arg0, arg1, partial0, part
         opcode[row], arg0[row], arg1[row], values[row] = _COND, condition[i], -1, c
         partial0[row], partial1[row] = 0.0, 0.0
         row += 1
-        v = value(_WHERE, x[i], y[i], c)
-        opcode[row], arg0[row], arg1[row], values[row] = _WHERE, a[i], b[i], v
-        partial0[row], partial1[row] = _partial_columns(_WHERE, a[i], x[i], b[i], y[i], v, c)
+        opcode[row], arg0[row], arg1[row] = _WHERE, a[i], b[i]
+        values[row], partial0[row], partial1[row] = _columns_of(_WHERE, a[i], x[i], b[i], y[i], c)
 
 
 @jit
@@ -162,5 +160,5 @@ def replay_point(opcode, arg0, arg1, passive0, passive1, rows, tables, values, p
             continue
         y = values[b] if b >= 0 else passive1[row]
         c = values[row - 1] if row > 0 else 0.0
-        values[row], partial0[row], partial1[row] = evaluated(op, x, y, c)
+        values[row], partial0[row], partial1[row] = evaluated(np.int64(op), x, y, c)
     return failed

@@ -35,6 +35,7 @@ def mark_active(arg0, arg1, active):
 def expand(stop, order, expanded, active, depth, known, known_row, known_value, templates, columns, cursor):
     """Append the partials of rows below ``stop``, the partials of those, and so on, as deep as the order needs."""
     opcode, arg0, arg1 = columns[0], columns[1], columns[2]
+    first = np.int64(0)  # of one type everywhere, or numba compiles what it is handed to again
     for original in range(stop):
         if not active[original] or not expanded[opcode[original]]:
             continue
@@ -47,7 +48,7 @@ def expand(stop, order, expanded, active, depth, known, known_row, known_value, 
                 for which in range(2):
                     arg = arg0[row] if which == 0 else arg1[row]
                     if arg >= 0 and active[arg]:
-                        partial_of(row, which, known, known_row, known_value, 0, templates, columns, cursor)
+                        partial_of(row, which, known, known_row, known_value, first, templates, columns, cursor)
                 for new in range(before, cursor[0]):
                     depth[new] = depth[row] + 1
                     x = arg0[new] >= 0 and active[arg0[new]]
