@@ -18,6 +18,8 @@ Vector = NDArray[np.float64]
 
 def argument_numbers(argnums: int | Sequence[int], n_args: int) -> list[int]:
     """Return argnums as a list of positions from 0; raise ShapeError for one out of range or named twice."""
+    if type(argnums) is int and 0 <= argnums < n_args:
+        return [argnums]
     wanted = [argnums] if isinstance(argnums, int) else argnums
     if not isinstance(wanted, Sequence) or not all(isinstance(number, int) for number in wanted):
         raise TypeError(f"argnums={argnums!r}: expected a position, or several; arguments follow, as in fad.grad(f)(x)")
@@ -63,6 +65,8 @@ class Packing:
     def unpack(self, vector: Any, *, keep_static: bool = False) -> Any:
         """Return the structure of a vector of elements, active or not, or of an array whose last axis they are."""
         lead = vector.shape[:-1]
+        if self.spec.kind == "leaf":
+            return _scalar(vector.reshape(lead + self.shapes[0]))
         leaves = [vector[..., i:j].reshape(lead + s) for i, j, s in zip(self.ends, self.ends[1:], self.shapes)]
         return self.spec.unflatten([_scalar(leaf) for leaf in leaves], keep_static=keep_static)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +32,10 @@ class Spec:
     children: tuple[Spec, ...] = ()
     static: Any = None
 
-    def unflatten(self, leaves: Iterable[Any], *, keep_static: bool = True) -> Any:
+    def unflatten(self, leaves: Sequence[Any], *, keep_static: bool = True) -> Any:
         """Return the structure with these leaves; static ends become None unless kept."""
+        if self.kind == _LEAF:
+            return leaves[0]
         return self._build(iter(leaves), keep_static)
 
     def _build(self, leaves: Iterator[Any], keep_static: bool) -> Any:
@@ -62,6 +64,8 @@ class Spec:
 
     def refuse_foreign(self, what: str) -> None:
         """Raise TypeError where a static end is a masked or labelled array: the user thinks of it as numbers."""
+        if self.kind == _LEAF:
+            return
         for static in self.statics():
             refuse_foreign(static, what)
 
@@ -133,6 +137,8 @@ def is_number(value: Any) -> bool:
     """Whether a value is a leaf of a differentiated argument: a real number or an array of them."""
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "fiu"
+    if type(value) is float:  # numbers.Real is a slow question
+        return True
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
 
 
@@ -165,6 +171,8 @@ def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
     copy
         False to return the array itself where it is one already: scenarios may be gigabytes.
     """
+    if type(x) is np.ndarray and x.dtype == np.float64:
+        return x.astype(np.float64, order="C", copy=copy)
     refuse_foreign(x, what)
     array = np.asarray(float(x) if type(x) is int else x)  # NumPy makes an object of an int beyond 64 bits
     if array.dtype.kind not in "fiub" and array.size:
@@ -188,6 +196,9 @@ def masked_array(what: str) -> TypeError:
     return TypeError(f"{what}: {_MASKED}")
 
 
+_ONE_LEAF = Spec(_LEAF)
+
+
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:
     """Return the leaves in order, and the `Spec` that puts them back."""
     return flatten_like(None, structure, is_leaf)
@@ -203,7 +214,7 @@ def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], boo
 def _visit(like: Spec | None, node: Any, is_leaf: Callable[[Any], bool], leaves: list[Leaf]) -> Spec:
     if is_leaf(node) or (like is not None and like.kind == _LEAF and is_number(node)):
         leaves.append(node)
-        return Spec(_LEAF)
+        return _ONE_LEAF
     opened = open_node(node)
     if opened is None:
         return Spec(_STATIC, static=node)

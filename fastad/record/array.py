@@ -152,7 +152,8 @@ class ActiveArray(Operators):
         """Sum over all elements or along axes, added in C order; ``initial``, ``where``, ``out`` as in NumPy."""
         if more:
             return array_function(np.sum, (self, axis), {"keepdims": keepdims, **more})
-        if axis is None and not keepdims:
+        whole = axis is None or (self.ndim == 1 and type(axis) is int and -1 <= axis <= 0)
+        if whole and not keepdims:
             return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
         axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)
@@ -244,8 +245,8 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
         return x._value, x._index, x.tape
     if isinstance(x, Active):
         return np.array(x._value), np.array(x.index, np.int32), x.tape
-    if type(x) is float:
-        return np.array(x), _PASSIVE, None
+    if type(x) is float or type(x) is int:
+        return np.array(float(x)), _PASSIVE, None
     if isinstance(x, list | tuple):
         x = array(x)
         return operand(x)
@@ -261,14 +262,13 @@ def elementwise(code: int, first: Any, *rest: Any) -> Any:
         tape = other
     elif other is not None and other is not tape:
         raise two_tapes(tape, other)
-    shape = x.shape if x.shape == y.shape or y.shape == () else np.broadcast_shapes(x.shape, y.shape)
+    shape = _broadcast(x.shape, y.shape)
     if tape is None:
         out = kernels.evaluate(code, *(np.broadcast_to(value, shape).ravel() for value in (x, y))).reshape(shape)
         return out if shape else float(out)
     if _IS_CONDITION[code]:
         tape._check_operands(int(i.max(initial=-1)), int(j.max(initial=-1)))
-        i, x, j, y = (np.broadcast_to(part, shape).ravel() for part in (i, x, j, y))  # type: ignore[assignment]
-        return _conditions(tape, code, i, x, j, y, shape)
+        return _conditions(tape, code, spread(i, shape), spread(x, shape), spread(j, shape), spread(y, shape), shape)
     value, index = np.empty(shape), np.empty(shape, np.int32)
     tape._record_elementwise(
         code, _flat(i, shape), _flat(x, shape), _flat(j, shape), _flat(y, shape), value.reshape(-1), index.reshape(-1)
@@ -277,8 +277,26 @@ def elementwise(code: int, first: Any, *rest: Any) -> Any:
     return result if shape else result[()]
 
 
+def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """``np.broadcast_shapes``, which takes microseconds, with the commonest answers written out."""
+    if one == other or other == ():
+        return one
+    return other if one == () else np.broadcast_shapes(one, other)
+
+
+def spread(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Elements of an operand, one for each of a result's; as a vector, not to be written to."""
+    if part.shape == shape:
+        return part.ravel()
+    if part.size == 1:
+        return np.full(math.prod(shape), part.item(), part.dtype)
+    return np.broadcast_to(part, shape).ravel()
+
+
 def _flat(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Elements of an operand in the order of a result's; a single one stays single."""
+    if part.shape == shape and len(shape) == 1:
+        return part
     if part.shape == shape or part.size == 1:
         return part.reshape(-1)
     return np.broadcast_to(part, shape).reshape(-1)
@@ -357,10 +375,16 @@ def zeros(shape: int | tuple[int, ...], like: Any = None) -> Any:
 # -------------------- operators from the table --------------------
 
 
+_COMMONEST = {ActiveArray, float, Active, int}
+_SUPPORTED = (np.ndarray, list, tuple, np.number, np.bool_, *_COMMONEST)  # a tuple is asked faster than a union
+
+
 def _supported(other: Any) -> bool:
+    if type(other) in _COMMONEST:
+        return True
     if is_complex(other):
         return False
-    if isinstance(other, Active | ActiveArray | np.ndarray | list | tuple | np.number | np.bool_ | float | int):
+    if isinstance(other, _SUPPORTED):
         return True
     refuse_foreign(other, "operand")
     return False

@@ -14,7 +14,7 @@ from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten, is_result, real_array
 from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
-from .array import ActiveArray, common_tape, elementwise, operand
+from .array import ActiveArray, common_tape, elementwise, operand, spread
 from .condition import Condition, ConditionArray
 from .dispatch import ARRAY_FUNCTIONS, COMPLEX_UFUNCS, UFUNCS, complex_function, is_complex
 from .dual import Dual
@@ -154,9 +154,9 @@ def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
     shape = np.broadcast_shapes(rows.shape, *(value.shape for value, _, _ in parts))
     if isinstance(condition, ConditionArray) and (rows < 0).any():
         raise TapeError("an array of conditions without rows")
-    x, y = (np.broadcast_to(value, shape).ravel() for value, _, _ in parts)
-    i, j = (np.broadcast_to(index, shape).ravel() for _, index, _ in parts)
-    start = tape._append_where(np.broadcast_to(rows, shape).ravel(), i, x, j, y)
+    x, y = (spread(value, shape) for value, _, _ in parts)
+    i, j = (spread(index, shape) for _, index, _ in parts)
+    start = tape._append_where(spread(rows, shape), i, x, j, y)
     chosen = slice(start + 1, start + 2 * x.size, 2)
     index = np.arange(start + 1, start + 2 * x.size, 2, dtype=np.int32).reshape(shape)
     result = ActiveArray(tape._columns["value"][chosen].copy().reshape(shape), index, tape)
