@@ -18,6 +18,7 @@ from bench.problems import (
     break_even,
     bundle,
     down_and_out,
+    end_to_end,
     gmm,
     kmeans,
     libor,
@@ -346,12 +347,34 @@ def test_a_process_tells_its_time_and_memory():
     assert "price" in many_paths.check(2_000, timed.answer | {"price": 7.0})
 
 
+def test_checks_of_end_to_end_runs():
+    """Answers that are off in one number by more than noise explains are wrong."""
+    call, swaptions = end_to_end.cases(False).values()
+    price, *gradient = down_and_out.ORACLE
+    assert end_to_end.check(call, (price, [np.array(gradient)])) == ""
+    assert "sigma" in end_to_end.check(call, (price, [np.array(gradient) * [1, 1, 1, 1, 2, 1]]))
+    deltas, vegas = np.zeros(80), np.zeros(80)
+    deltas[40], deltas[0] = 135.04, 1758.2 - 135.04
+    vegas[39], vegas[0] = 5.655, 224.02 - 5.655
+    assert end_to_end.check(swaptions, (47.65, (deltas, vegas))) == ""
+    assert "price" in end_to_end.check(swaptions, (51.0, (deltas, vegas)))
+    assert "sum of vegas" in end_to_end.check(swaptions, (47.65, (deltas, 1.1 * vegas)))
+
+
+def test_normals_drawn_by_several_threads():
+    z = end_to_end.draw(1_001, 3, 5, 2)
+    assert np.array_equal(z, end_to_end.draw(1_001, 3, 5, 2))
+    assert abs(z.mean()) < 4.0 / np.sqrt(z.size)
+    assert abs(z.var() - 1.0) < 4.0 * np.sqrt(2.0 / z.size)
+
+
 FASTAD_DOES = [
     "asian",
     "heston",
     "libor",
     "sensitivities",
     "local_vol",
+    "end_to_end",
     "long_tape",
     "scaling",
     "break_even",

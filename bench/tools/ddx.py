@@ -13,6 +13,7 @@ import numpy as np
 from ..problems import asian, heston, jacobians
 from ..problems import cold_start as cold
 from ..problems.down_and_out import PARAMS, payoff
+from ..problems.end_to_end import draw
 from ..problems.rosenbrock import objective
 
 BLOCK = 512  # points of a call, for which the kernel is built: larger ones fall out of the cache
@@ -47,24 +48,32 @@ def jacobian(data, threads):
     return answer
 
 
+def stacked(params, z):
+    """Blocks of inputs as a kernel takes them, (parameters and normals, paths)."""
+    for part in np.split(z, range(BLOCK, len(z), BLOCK)):
+        yield np.vstack([np.tile(np.asarray(params)[:, None], len(part)), part.T])
+
+
 def mean_over_paths(path, params, z):
-    """Mean of path(params, z) and of its gradient, normals being parameters that are not differentiated."""
-    names = [f"p{i}" for i in range(len(params))]
+    """Mean of path(params, z) and of its gradient, over given normals."""
+    blocks = list(stacked(params, z))
+    return mean_over(path, len(params), z.shape[1], lambda: blocks)
+
+
+def mean_over(path, count, steps, blocks):
+    """The same for what ``blocks()`` gives in each call; normals are parameters that are not differentiated."""
     model = ddx.equation(
-        lambda: path([ddx.var(name) for name in names], [ddx.param(f"z{i}") for i in range(z.shape[1])])
+        lambda: path([ddx.var(f"p{i}") for i in range(count)], [ddx.param(f"z{i}") for i in range(steps)])
     ).compile(points=BLOCK)
-    blocks = [
-        np.vstack([np.tile(np.asarray(params)[:, None], len(part)), part.T])
-        for part in np.split(z, range(BLOCK, len(z), BLOCK))
-    ]
 
     def call():
-        total, gradient = 0.0, np.zeros(len(params))
-        for block in blocks:
+        total, gradient, paths = 0.0, np.zeros(count), 0
+        for block in blocks():
             values, gradients = model.jacobian(block)
             total += values.sum()
             gradient += gradients.sum(axis=1)
-        return total / len(z), gradient / len(z)
+            paths += block.shape[1]
+        return total / paths, gradient / paths
 
     return call
 
@@ -86,6 +95,24 @@ def heston_call(data, threads):
     return mean_over_paths(path, data.params, data.z.reshape(len(data.z), -1))
 
 
+def end_to_end(data, threads):
+    """Normals by NumPy. LIBOR is left out, see above."""
+    if data.model != "down-and-out":
+        return None
+
+    def path(p, z):
+        return payoff(p, z, ddx.exp, ddx.tanh, ddx.max)
+
+    (params,) = data.params
+    inner = mean_over(path, len(params), data.steps, lambda: stacked(params, draw(data.paths, data.steps, 1, threads)))
+
+    def call():
+        value, gradient = inner()
+        return value, (gradient,)
+
+    return call
+
+
 def cold_start(case, threads):
     source = getsource(objective) + getsource(value_and_gradient)
     answer = "answer = lambda x: value_and_gradient(objective, len(x)).jacobian(x)"
@@ -97,6 +124,7 @@ WAYS = {
     "down_and_out": down_and_out,
     "asian": asian_call,
     "heston": heston_call,
+    "end_to_end": end_to_end,
     "jacobians": jacobian,
     "cold_start": cold_start,
 }

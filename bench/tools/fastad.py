@@ -93,8 +93,12 @@ def record_loop(data, threads):
     return call
 
 
+def down_and_out_call(params, z):
+    return payoff(params, z, fad.exp, fad.tanh, fad.maximum)
+
+
 def down_and_out(data, threads, wrt=0):
-    return replayed(lambda p, z: payoff(p, z, fad.exp, fad.tanh, fad.maximum), data, threads, wrt)
+    return replayed(down_and_out_call, data, threads, wrt)
 
 
 def replayed(payoff, data, threads, wrt=0):
@@ -117,9 +121,13 @@ def heston_call(params, z):
     return heston.payoff(params, z, fad.exp, fad.sqrt, fad.maximum, abs)
 
 
+def libor_payoff(params, z):
+    return lmm.payoff(*params, z, fad.exp, fad.maximum)
+
+
 def libor(data, threads, wrt=(0, 1)):
     def f(rates, vols, z):
-        return lmm.payoff(rates, vols, z, fad.exp, fad.maximum)
+        return libor_payoff((rates, vols), z)
 
     program = fad.record(f, data.rates, data.vols, data.z[0])
 
@@ -137,6 +145,17 @@ def local_vol(paths, threads, wrt=None):
         f = partial(dupire.payoff, tool=fad)
         r = fad.monte_carlo(f, params, normals=dupire.STEPS, paths=paths, seed=1, wrt=wrt, threads=threads)
         return r.value, None if r.gradient is None else (r.gradient["spot"], r.gradient["vols"])
+
+    return call
+
+
+def end_to_end(data, threads):
+    """One call of ``monte_carlo``: recorded anew, searched for jumps, with standard errors."""
+    path = {"down-and-out": lambda params, z: down_and_out_call(params[0], z), "LIBOR": libor_payoff}[data.model]
+
+    def call():
+        r = fad.monte_carlo(path, data.params, normals=data.steps, paths=data.paths, seed=1, threads=threads)
+        return r.value, r.gradient
 
     return call
 
@@ -265,6 +284,7 @@ WAYS = {
     "libor": libor,
     "sensitivities": libor,
     "local_vol": local_vol,
+    "end_to_end": end_to_end,
     "bundle": bundle,
     "sparse_jacobian": sparse_jacobian,
     "sparse_hessian": sparse_hessian,

@@ -224,6 +224,28 @@ def local_vol(paths, threads):
     return lambda: _mean([f(dupire.surface(), 1, part) for part in numbers], blocks * LOCAL_VOL_BLOCK)
 
 
+def end_to_end(data, threads):
+    """Blocks with a key each, folded from their number; blocks and devices as in ``mapped`` and ``libor``."""
+    path, block = {"down-and-out": (down_and_out_path, BLOCK), "LIBOR": (libor_path, LIBOR_BLOCK)}[data.model]
+    count = -(-data.paths // block)
+    numbers = [jax.device_put(part, d) for d, part in zip(jax.devices(), np.array_split(np.arange(count), threads))]
+
+    def total(params, z):
+        return jax.vmap(lambda row: path(*params, row))(z).sum()
+
+    @jax.jit
+    def f(params, seed, numbers):
+        key = jax.random.key(seed)
+
+        def of_block(number):
+            z = jax.random.normal(jax.random.fold_in(key, number), (block, data.steps))
+            return jax.value_and_grad(total)(params, z)
+
+        return jax.tree.map(lambda a: a.sum(axis=0), jax.lax.map(of_block, numbers))
+
+    return lambda: _mean([f(data.params, 1, part) for part in numbers], count * block)
+
+
 def bundle(data, threads):
     def f(x, feature):
         return jnp.stack(ba.residuals(x, feature, jnp.sqrt, jnp.cos, jnp.sin))
@@ -280,6 +302,7 @@ WAYS = {
     "libor": libor,
     "sensitivities": libor,
     "local_vol": local_vol,
+    "end_to_end": end_to_end,
     "bundle": bundle,
     "sparse_jacobian": sparse_jacobian,
     "sparse_hessian": sparse_hessian,

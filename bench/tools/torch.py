@@ -43,18 +43,23 @@ def maximum(x, floor):
 
 def over_blocks(f, params, z, block, threads):
     """Mean over paths of f(params, block of paths), and of its gradients; ``f`` gives the sum of a block."""
-    inputs = [torch.tensor(p, requires_grad=True) for p in params]
     blocks = torch.tensor(np.ascontiguousarray(z)).split(block)
+    return mean_over(f, params, lambda: blocks, len(z), threads)
+
+
+def mean_over(f, params, blocks, paths, threads):
+    """The same for what ``blocks()`` gives in each call."""
+    inputs = [torch.tensor(p, requires_grad=True) for p in params]
 
     def call():
         torch.set_num_threads(threads)
         total, gradients = 0.0, [np.zeros(p.shape) for p in inputs]
-        for paths in blocks:
-            value = f(inputs, paths)
+        for z in blocks():
+            value = f(inputs, z)
             total += value.item()
             for sums, part in zip(gradients, torch.autograd.grad(value, inputs)):
                 sums += part.numpy()
-        return total / len(z), [sums / len(z) for sums in gradients]
+        return total / paths, [sums / paths for sums in gradients]
 
     return call
 
@@ -107,6 +112,21 @@ def libor(data, threads):
     return over_blocks(libor_paths, [data.rates, data.vols], data.z, LIBOR_BLOCK, threads)
 
 
+def end_to_end(data, threads):
+    """Normals of a block are drawn when it is its turn."""
+    f, block = {
+        "down-and-out": (lambda p, z: down_and_out_call(p[0], z.T).sum(), BLOCK),
+        "LIBOR": (libor_paths, LIBOR_BLOCK),
+    }[data.model]
+
+    def blocks():
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(data.paths // block):
+            yield torch.randn(block, data.steps, dtype=torch.float64, generator=generator)
+
+    return mean_over(f, data.params, blocks, data.paths, threads)
+
+
 def cold_start(case, threads):
     source = getsource(objective_of_arrays) + getsource(value_and_gradient)
     answer = "answer = lambda x: value_and_gradient(objective_of_arrays, torch.tensor(x, requires_grad=True))"
@@ -119,5 +139,6 @@ WAYS = {
     "asian": partial(vectorised, asian_call),
     "heston": partial(vectorised, heston_call),
     "libor": libor,
+    "end_to_end": end_to_end,
     "cold_start": cold_start,
 } | ARRAYS
