@@ -17,6 +17,7 @@ from helpers_paths import draws, grouped_standard_error, samples_of_pairs, stand
 from helpers_replay import STEP, black_scholes
 
 import fastad as fad
+from fastad.errors import PurityError
 from fastad.kernels import philox
 
 Params = namedtuple("Params", "s sigma r")
@@ -108,7 +109,7 @@ def test_the_plain_payoff_on_floats():
 
 
 @pytest.mark.parametrize("antithetic", [False, True])
-def test_the_payoff_is_recorded_once_at_path_0(antithetic):
+def test_the_payoff_is_recorded_at_path_0_and_once_more_to_check_that_it_is_pure(antithetic):
     """Its branches are those of real random numbers, not of zeros; formatting an active shows the number."""
     seen = []
 
@@ -118,7 +119,7 @@ def test_the_payoff_is_recorded_once_at_path_0(antithetic):
 
     fad.monte_carlo(payoff, 2.0, normals=3, uniforms=2, paths=5000, seed=21, antithetic=antithetic)
     z, u = (draws(21, 64, d, antithetic, kind) for d, kind in ((3, philox.NORMALS), (2, philox.UNIFORMS)))
-    assert seen == [[*z[0], *u[0]]]
+    assert seen == [[*z[0], *u[0]]] * 2
 
 
 @pytest.mark.parametrize("antithetic", [False, True])
@@ -665,3 +666,16 @@ def test_statistics_of_blocks_merge():
     z = draws(3, 30_000, 1, False, philox.NORMALS)[:, 0]
     assert result.value == pytest.approx(1e8 + z.mean(), rel=1e-14)
     assert result.stderr == pytest.approx(standard_error(1e8 + z), rel=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(), (100,)])
+@pytest.mark.parametrize("active", [False, True])
+def test_random_numbers_of_the_payoff_itself_are_refused(shape, active):
+    rng = np.random.default_rng(0)
+
+    def payoff(p, z):
+        own = rng.random(shape)  # recorded once, it would be the same number on every path
+        return np.sum(own * p) if active else np.sum(own)
+
+    with pytest.raises(PurityError, match=r"recording the function twice.*global random numbers"):
+        fad.monte_carlo(payoff, 2.0, normals=1, paths=64)

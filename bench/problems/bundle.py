@@ -94,11 +94,6 @@ def residuals(x, feature, sqrt=np.sqrt, cos=np.cos, sin=np.sin):
     return x[14] * (q0 * scale + x[7] - feature[0]), x[14] * (q1 * scale + x[8] - feature[1])
 
 
-def weight_residual(w):
-    """How far a weight is from 1."""
-    return 1.0 - w * w
-
-
 def cases(quick):
     """The numbers of cameras and points of ADBench's first problem, and three times as many."""
     sizes = ((7, 200, 700),) if quick else ((49, 7_776, 31_843), (152, 24_400, 100_000))

@@ -71,6 +71,7 @@ def record(
     function = payoff if control is None and not with_sum else _joined(payoff, control, with_sum)
     try:
         trie = Trie.record(function, inputs, to_args, max_variants, first)
+        trie.check_repeatable(first)  # random numbers of the payoff's own would be frozen into every path
     except Exception as error:
         error.add_note(f"raised by the payoff on path 0 of seed {seed}, where fastad.monte_carlo records it")
         raise

@@ -88,6 +88,12 @@ class Variant:
         return [node.recording.sites[node.branch.guard] for node in self.ancestry() if node.branch is not None]
 
 
+_IMPURE = (
+    "depends on something other than its arguments (a clock, global random numbers, a value kept between calls, an "
+    "active frozen to a number)"
+)
+
+
 class Trie:
     """All variants of one function at one set of static arguments; several threads may ask for children."""
 
@@ -129,6 +135,17 @@ class Trie:
         """Run f once more at these inputs, for whoever watches; the recording does not join the variants."""
         assert self._f is not None
         return Recording.record(self._f, self._inputs, vector, self._to_args)
+
+    def check_repeatable(self, vector: Vector) -> None:
+        """Raise PurityError unless f, run once more at the inputs of the root, computes the same."""
+        first, again = self.root.recording, self.record_again(vector)
+        same = all(np.array_equal(getattr(first, name), getattr(again, name)) for name in ("opcode", "arg0", "arg1"))
+        for name in ("value", "output_constants"):  # a compiled library may differ in the last bits from call to call
+            same = same and np.allclose(
+                getattr(first, name), getattr(again, name), rtol=1e-6, atol=1e-9, equal_nan=True
+            )
+        if not same:
+            raise PurityError(f"recording the function twice with the same arguments gave different rows: it {_IMPURE}")
 
     def variants(self) -> list[Variant]:
         """All variants, each before those below it."""
@@ -226,6 +243,5 @@ def _check_purity(parent: Recording, child: Recording, guard: int) -> None:
     if not same:
         raise PurityError(
             "recording the function again gave other rows before the comparison that differs, "
-            f"{parent.sites[guard].place}: the function depends on something other than its arguments (a clock, global "
-            "random numbers, a value kept between calls, an active frozen to a number)"
+            f"{parent.sites[guard].place}: the function {_IMPURE}"
         )
