@@ -1,0 +1,32 @@
+#define ADEPT_STACK_THREAD_UNSAFE 1  // one thread: looking up the stack of a thread costs a sixth of an observation
+#include <adept_source.h>            // the whole library: its documentation, "compiling without linking to an external library"
+
+#include "shared.hpp"
+
+// One stack for all calls, so that its memory is; there may only be one active at a time.
+static adept::Stack stack;
+
+void record_loop(double x0, double y0, int64_t n, int reverse, double* out) {
+    adept::adouble x = x0, y = y0;
+    stack.new_recording();
+    adept::adouble a = loop(x, y, n);
+    out[0] = a.value();
+    if (reverse) {
+        a.set_gradient(1.0);
+        stack.compute_adjoint();
+        out[1] = x.get_gradient();
+        out[2] = y.get_gradient();
+    }
+}
+
+// A recording per observation, and Stack::jacobian, which takes as many reverse passes at once as there are residuals.
+static void observation(const double* at, const double* feature, double* errors, double* J) {
+    adept::adouble x[INPUTS], e[2];
+    adept::set_values(x, INPUTS, at);
+    stack.new_recording();
+    residuals(x, feature, e);
+    stack.independent(x, INPUTS);
+    stack.dependent(e, 2);
+    stack.jacobian(J, INPUTS, 1);  // row after row
+    for (int k = 0; k < 2; ++k) errors[k] = e[k].value();
+}
