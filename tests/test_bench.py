@@ -427,6 +427,10 @@ static void observation(const double* at, const double* feature, double* errors,
         for (int k = 0; k < 2; ++k) J[INPUTS * k + j] = e[k].imag() / 1e-30;
     }
 }
+
+void bundle(const Observations* seen, double* errors, double* elements) {
+    one_by_one(seen, errors, elements, observation);
+}
 """
 
 

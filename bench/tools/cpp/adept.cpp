@@ -30,3 +30,7 @@ static void observation(const double* at, const double* feature, double* errors,
     stack.jacobian(J, INPUTS, 1);  // row after row
     for (int k = 0; k < 2; ++k) errors[k] = e[k].value();
 }
+
+void bundle(const Observations* seen, double* errors, double* elements) {
+    one_by_one(seen, errors, elements, observation);
+}

@@ -42,3 +42,7 @@ static void observation(const double* at, const double* feature, double* errors,
     for (int k = 0; k < 2; ++k)
         for (int j = 0; j < INPUTS; ++j) J[INPUTS * k + j] = x[j].getGradient()[k];
 }
+
+void bundle(const Observations* seen, double* errors, double* elements) {
+    one_by_one(seen, errors, elements, observation);
+}

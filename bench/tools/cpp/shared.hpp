@@ -10,9 +10,6 @@ constexpr int CAMERA = 11, POINT = 3, INPUTS = CAMERA + POINT + 1;
 // x, y, their loop and, if asked for, both derivatives of its result: out has 1 or 3 numbers. Each tool has its own.
 ENTRY void record_loop(double x, double y, int64_t n, int reverse, double* out);
 
-// The errors of one observation and their derivatives, J[2][INPUTS]. Each tool has its own.
-static void observation(const double* x, const double* feature, double* errors, double* J);
-
 template <class Real>
 Real loop(const Real& x, const Real& y, int64_t n) {
     Real a = x;
@@ -53,13 +50,23 @@ struct Observations {
         for (int j = 0; j < POINT; ++j) x[CAMERA + j] = points[POINT * point_of[i] + j];
         x[INPUTS - 1] = weights[i];
     }
+
+    void by_weights(double* elements) const {
+        for (int64_t i = 0; i < n; ++i) elements[2 * INPUTS * n + i] = -2.0 * weights[i];
+    }
 };
 
-ENTRY void bundle(const Observations* seen, double* errors, double* elements) {
+// All errors, two an observation, and the elements of their Jacobian: 2 * INPUTS an observation, then by_weights. Each
+// tool has its own.
+ENTRY void bundle(const Observations* seen, double* errors, double* elements);
+
+// The same, for tools that take one observation after the other: errors[2] and J[2][INPUTS] of each.
+template <class Differentiate>
+void one_by_one(const Observations* seen, double* errors, double* elements, Differentiate observation) {
     double x[INPUTS];
     for (int64_t i = 0; i < seen->n; ++i) {
         seen->inputs(i, x);
         observation(x, seen->features + 2 * i, errors + 2 * i, elements + 2 * INPUTS * i);
-        elements[2 * INPUTS * seen->n + i] = -2.0 * seen->weights[i];
     }
+    seen->by_weights(elements);
 }
