@@ -1,5 +1,6 @@
-#define ADEPT_STACK_THREAD_UNSAFE 1  // one thread: looking up the stack of a thread costs a sixth of an observation
-#include <adept_source.h>            // the whole library: its documentation, "compiling without linking to an external library"
+// One thread: looking up the stack of a thread takes a sixth of the time of an observation.
+#define ADEPT_STACK_THREAD_UNSAFE 1
+#include <adept_source.h>  // the whole library, as its documentation offers for programs that link to none
 
 #include "shared.hpp"
 
@@ -19,7 +20,8 @@ void record_loop(double x0, double y0, int64_t n, int reverse, double* out) {
     }
 }
 
-// A recording per observation, and Stack::jacobian, which takes as many reverse passes at once as there are residuals.
+// A recording per observation, as algorithm2_jacobian of the documentation: Stack::jacobian reverses both residuals in
+// one pass.
 static void observation(const double* at, const double* feature, double* errors, double* J) {
     adept::adouble x[INPUTS], e[2];
     adept::set_values(x, INPUTS, at);

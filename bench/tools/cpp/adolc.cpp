@@ -7,8 +7,8 @@
 constexpr short LOOP = 0, OBSERVATIONS = 1;  // tags of traces
 
 void record_loop(double x0, double y0, int64_t n, int reverse, double* out) {
-    // Keeping the values while tracing spares the reverse sweep a forward one. Buffers that are too small go to files:
-    // two operations a turn, with three locations each.
+    // Keeping the values while tracing spares the reverse sweep a forward one (detexam.cpp in the manual). Buffers that
+    // are too small go to files: two operations a turn, with three locations each.
     const unsigned operations = 2 * n + 1024;
     trace_on(LOOP, 1, operations, 3 * operations, 1024, operations);
     {
