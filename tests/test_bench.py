@@ -32,8 +32,9 @@ from bench.problems import (
     sparse_hessian,
     sparse_jacobian,
 )
-from bench.tools import numba_value, ways
+from bench.tools import IN_CPP, installed, numba_value, usable, ways
 from bench.tools import numpy as numpy_tool
+from bench.tools.cpp import library
 
 
 def complex_step(f, x):
@@ -399,6 +400,89 @@ def test_a_tool_that_is_not_installed_is_skipped_in_one_line(short, monkeypatch,
     monkeypatch.setitem(cli.TOOLS, "jax", "no_such_package_at_all")
     assert cli.main(["run", "normals", "--tools", "jax,numpy", "--quick"]) == 0
     assert "jax: skipped, no_such_package_at_all is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tool", IN_CPP)
+def test_a_tool_in_cpp_without_its_headers_is_skipped_in_one_line(tool, monkeypatch, tmp_path):
+    monkeypatch.setenv(f"{tool.upper()}_INCLUDE", str(tmp_path))
+    doing, (line,) = usable([tool])
+    assert doing == {}
+    assert line.startswith(f"{tool}: skipped, a C++ compiler with ")
+    assert f"(set {tool.upper()}_INCLUDE to " in line
+    with pytest.raises(ImportError, match=f"set {tool.upper()}_INCLUDE to its folder"):
+        next(iter(ways(tool).values()))(next(iter(PROBLEMS["record_loop"].cases(True).values())), 1)
+
+
+@pytest.mark.parametrize("tool", IN_CPP)
+def test_tools_in_cpp_answer_right(tool):
+    if not installed(tool):
+        pytest.skip(f"{tool} is not installed")
+    answers_right(ways(tool))
+
+
+def answers_right(ways):
+    for problem, way in ways.items():
+        for name, data in PROBLEMS[problem].cases(True).items():
+            assert PROBLEMS[problem].check(data, way(data, 1)()) == "", name
+
+
+COMPLEX_STEPS = """
+#include <complex.hpp>
+
+#include "shared.hpp"
+
+const Complex STEP{0.0, 1e-30};
+
+void record_loop(double x, double y, int64_t n, int reverse, double* out) {
+    out[0] = loop(x, y, n);
+    if (!reverse) return;
+    out[1] = loop(x + STEP, Complex(y), n).imag() / 1e-30;
+    out[2] = loop(Complex(x), y + STEP, n).imag() / 1e-30;
+}
+
+static void observation(const double* at, const double* feature, double* errors, double* J) {
+    residuals(at, feature, errors);
+    for (int j = 0; j < INPUTS; ++j) {
+        Complex x[INPUTS], e[2];
+        for (int i = 0; i < INPUTS; ++i) x[i] = at[i];
+        x[j] += STEP;
+        residuals(x, feature, e);
+        for (int k = 0; k < 2; ++k) J[INPUTS * k + j] = e[k].imag() / 1e-30;
+    }
+}
+
+void bundle(const Observations* seen, double* errors, double* elements) {
+    one_by_one(seen, errors, elements, observation);
+}
+"""
+
+
+@pytest.fixture
+def written(monkeypatch, tmp_path):
+    """A tool in C++ that is always there where a compiler is: header, library and source in a folder."""
+    if not library._compiler():
+        pytest.skip("no C++ compiler")
+    header = "#include <complex>\nusing Complex = std::complex<double>;\n#define STEPS 1.2\n"
+    (tmp_path / "complex.hpp").write_text(header)
+    (tmp_path / "steps.cpp").write_text(COMPLEX_STEPS)
+    (tmp_path / "shared.hpp").write_text((library.SOURCES / "shared.hpp").read_text())
+    monkeypatch.setattr(library, "SOURCES", tmp_path)
+    monkeypatch.setenv("STEPS_INCLUDE", str(tmp_path))
+    return library.Library("steps", "complex.hpp", version=("complex.hpp", r"STEPS (\S+)"))
+
+
+def test_what_tools_in_cpp_share(written):
+    """Formulas, entry points and compilation, with derivatives by complex steps."""
+    assert written.found() == "1.2"
+    answers_right(written.ways())
+    assert replace(written, version=("complex.hpp", "no such line")).found() == "unknown"
+    assert replace(written, link="no_such_library").found() is None
+
+
+def test_a_tool_in_cpp_that_does_not_compile(written, tmp_path):
+    (tmp_path / "steps.cpp").write_text("int main() { return nothing; }")
+    with pytest.raises(RuntimeError, match=r"steps.cpp does not compile(.|\n)*nothing"):
+        written.load()
 
 
 def test_imports_are_relative():

@@ -8,6 +8,7 @@ import numpy as np
 import fastad as fad
 
 CAMERA, POINT = 11, 3  # rotation, centre, focal length, principal point, two radial distortions; coordinates
+INPUTS = CAMERA + POINT + 1  # and a weight
 
 
 def cross(a, b):
@@ -30,14 +31,16 @@ def rotated(rotation, v):
     return [a * cos + b * sin + n * along for a, b, n in zip(v, cross(axis, v), axis)]
 
 
-def reprojection(camera, point, weight, feature):
+def reprojection(x, feature):
     """Weighted distance, in both directions, of the camera's picture of a point from its feature."""
+    camera, point, weight = x[:CAMERA], x[CAMERA:-1], x[-1]
     rotation, centre, focal, principal, (k1, k2) = camera[:3], camera[3:6], camera[6], camera[7:9], camera[9:]
     x, y, z = rotated(rotation, [a - b for a, b in zip(point, centre)])
     u, v = x / z, y / z
     r2 = u * u + v * v
     scale = focal * (1.0 + k1 * r2 + k2 * (r2 * r2))
-    return weight * (u * scale + principal[0] - feature[0]), weight * (v * scale + principal[1] - feature[1])
+    errors = u * scale + principal[0] - feature[0], v * scale + principal[1] - feature[1]
+    return fad.stack([weight * error for error in errors])
 
 
 def weight_error(weight):
@@ -49,7 +52,7 @@ class Observations:
 
     def __init__(self, data):
         self.n, self.m, self.p = data["n"], data["m"], data["p"]
-        numbers = np.arange(self.p)
+        numbers = np.arange(self.p, dtype=np.int32)
         self.camera_of, self.point_of = numbers % self.n, numbers % self.m
         self.cameras = np.tile(np.array(data["cam"], float), (self.n, 1))
         self.points = np.tile(np.array(data["x"], float), (self.m, 1))
@@ -59,15 +62,16 @@ class Observations:
         self.weight_program = cache(lambda: fad.record(weight_error, self.weights[0]))
 
     def scenarios(self):
-        return self.cameras[self.camera_of], self.points[self.point_of], self.weights, self.features
+        parts = self.cameras[self.camera_of], self.points[self.point_of], self.weights[:, None]
+        return np.concatenate(parts, axis=1), self.features
 
 
 def objective(data, threads):
     seen = Observations(data)
 
     def call():
-        u, v = seen.program().batch(*seen.scenarios(), wrt=None, threads=threads).value
-        return Errors(np.stack([u, v], axis=1), weight_error(seen.weights))
+        found = seen.program().batch(*seen.scenarios(), wrt=None, threads=threads)
+        return Errors(found.value, weight_error(seen.weights))
 
     return call
 
@@ -76,26 +80,24 @@ def jacobian(data, threads):
     seen = Observations(data)
 
     def call():
-        both = seen.program().batch(*seen.scenarios(), wrt=(0, 1, 2), threads=threads).gradient
+        by_inputs = seen.program().batch(*seen.scenarios(), wrt=0, threads=threads).gradient
         by_weight = seen.weight_program().batch(seen.weights, threads=threads).gradient
-        return matrix(seen, both, by_weight)
+        return Sparse(*structure(seen), np.concatenate([by_inputs.ravel(), by_weight]))
 
     return call
 
 
-def matrix(seen, both, by_weight):
-    """Rows of 15 derivatives, two for each observation, then one for each weight: compressed sparse rows."""
-    p, width = seen.p, CAMERA + POINT + 1
-    vals = np.empty((p, 2, width))
-    for row, (by_camera, by_point, by_w) in enumerate(both):
-        vals[:, row, :CAMERA], vals[:, row, CAMERA:-1], vals[:, row, -1] = by_camera, by_point, by_w
-    cols = np.empty((p, 2, width), np.int32)
-    last = CAMERA * seen.n + POINT * seen.m + np.arange(p)
-    cols[:, :, :CAMERA] = (CAMERA * seen.camera_of[:, None] + np.arange(CAMERA))[:, None]
-    cols[:, :, CAMERA:-1] = (CAMERA * seen.n + POINT * seen.point_of[:, None] + np.arange(POINT))[:, None]
-    cols[:, :, -1] = last[:, None]
-    rows = np.concatenate([np.arange(0, 2 * width * p + 1, width), 2 * width * p + np.arange(1, p + 1)])
-    return Sparse(rows, np.concatenate([cols.ravel(), last]), np.concatenate([vals.ravel(), by_weight]))
+def structure(seen):
+    """Where each row begins and the columns of its entries: two rows for each observation, then one by its weight."""
+    of_both = 2 * INPUTS * seen.p
+    cols = np.empty(of_both + seen.p, np.int32)
+    both, last = cols[:of_both].reshape(seen.p, 2, INPUTS), cols[of_both:]
+    first_point = CAMERA * seen.n
+    last[:] = first_point + POINT * seen.m + np.arange(seen.p)
+    both[:, :, :CAMERA] = (CAMERA * seen.camera_of[:, None] + np.arange(CAMERA))[:, None]
+    both[:, :, CAMERA:-1] = (first_point + POINT * seen.point_of[:, None] + np.arange(POINT))[:, None]
+    both[:, :, -1] = last[:, None]
+    return np.concatenate([np.arange(0, of_both, INPUTS), np.arange(of_both, cols.size + 1)]), cols
 
 
 class Errors(NamedTuple):

@@ -76,8 +76,8 @@ def bones(skeleton, theta):
 
 
 def weighted(weights, items):
-    """Sum of items by weights along the last axis of these."""
-    return sum(weights[..., i] * item for i, item in enumerate(items))
+    """Sum of items by weights, whose first axis theirs is."""
+    return sum(weight * item for weight, item in zip(weights, items))
 
 
 def vertices(skeleton, theta, weights, base):
@@ -120,7 +120,7 @@ class Hand:
         arrays = {name: np.array(item, float) for name, item in model.items() if name in ARRAYS}
         maps = arrays["base_relatives"], arrays["inverse_base_absolutes"]
         self.skeleton = Skeleton(model["parents"], *maps, model["is_mirrored"])
-        self.weights, self.base = arrays["weights"], arrays["base_positions"]
+        self.weights, self.base = arrays["weights"].T.copy(), arrays["base_positions"].T.copy()  # by vertex last
         correspondences = np.array(data["data"]["correspondences"], int)
         self.points = np.array(data["data"]["points"], float)
         self.theta = np.array(data["theta"], float)
@@ -143,7 +143,8 @@ def jacobian(data, threads):
     corners = np.arange(len(hand.corners)).reshape(-1, 1)
     points, of = hand.points[:, None, :], hand.corners.T
     us = hand.us[:, None, :] if len(hand.us) else np.zeros((len(points), 1, 0))
-    scenarios = us, points, hand.weights[of], hand.base[of]
+    weights, base = (np.moveaxis(array[:, of], 1, 0).copy() for array in (hand.weights, hand.base))
+    scenarios = us, points, weights, base
 
     def one(theta, *data):
         return errors(hand.skeleton, theta, *data, corners)

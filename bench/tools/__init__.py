@@ -24,16 +24,19 @@ TOOLS: dict[str, str] = {
     "xad": "xad",
     "scipy": "scipy",
     "codipack": "a C++ compiler with the headers of CoDiPack (set CODIPACK_INCLUDE to their folder)",
+    "adept": "a C++ compiler with adept_source.h of Adept 2 (set ADEPT_INCLUDE to its folder)",
+    "adolc": "a C++ compiler with ADOL-C (set ADOLC_INCLUDE to the folder that adolc/adolc.h is in)",
 }
 
+IN_CPP = ("codipack", "adept", "adolc")  # compiled here
 
 MODULES = {"ddx-ad": "ddx"}  # where the package is imported by another name
 
 
 def installed(tool: str) -> str | None:
     """Version of the package behind a tool, None where it is not installed."""
-    if tool == "codipack":
-        return import_module(".codipack", __package__).found()
+    if tool in IN_CPP:
+        return import_module(f".{tool}", __package__).LIBRARY.found()
     try:
         return version(TOOLS[tool])
     except PackageNotFoundError:

@@ -420,7 +420,8 @@ class Program:
         inputs, elements = self._argument(recording, () if wrt is None else wrt)
         call = self._call(bound, packing, vector, elements, reduce is None)
         values, gradient = _run(trie, call, checked_threads(threads))
-        gradient = gradient[..., np.searchsorted(call.wrt, elements)]  # the plan lists inputs in row order
+        if not np.array_equal(call.wrt, elements):  # the plan lists inputs in row order
+            gradient = gradient[..., np.searchsorted(call.wrt, elements)]
         if reduce is not None:
             scale = 1.0 / bound.n if reduce == "mean" else 1.0
             values, gradient = ordered_sum(values) * scale, _ordered(gradient) * scale
