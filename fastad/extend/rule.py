@@ -33,6 +33,8 @@ class FunctionRule:
         Structure of the arguments.
     """
 
+    stacks = False
+
     def __init__(self, name: str, spec: Spec) -> None:
         self.name = name
         self.spec = spec

@@ -89,7 +89,7 @@ def locate_draw(scenario, n, antithetic):
 
 
 @jit
-def _draw(random, scenarios, group, count, n, workspace):
+def draw_group(random, scenarios, group, count, n, workspace):
     """Random numbers of one group: of consecutive scenarios, or of those listed."""
     key, antithetic, normal_slots, uniform_slots = random
     if scenarios.size == 0:
@@ -146,7 +146,7 @@ def _check_guard(expected, number, x, x_step, failed):
 
 
 @jit
-def _values(rows, special, tables, workspace, uniform, failed):
+def values_of_group(rows, special, tables, workspace, uniform, failed):
     """Forward pass of one group; ``failed[lane]`` becomes the first guard that decides otherwise.
 
     On entry it is -1, or the number of a uniform guard that all scenarios fail.
@@ -197,7 +197,7 @@ def _fold(target, scratch, sums):
 
 
 @jit
-def _adjoints(rows, start, stop, special, masked, tables, workspace, uniform, adjoint, sums, work):
+def adjoints_of_group(rows, start, stop, special, masked, tables, workspace, uniform, adjoint, sums, work):
     """Reverse pass of one group for one output; ``work`` is two scratch slots and one zero vector.
 
     ``sums`` is the address of this pass's column.
@@ -279,7 +279,7 @@ def _reverse_group(k, reverse_rows, seed_target, special, masked, tables, seed, 
         adjoint[seed_target - 1] = seed
     elif seed_target < 0:
         poke(sums, -np.int64(seed_target) * 8, _lane_sum(seed))
-    _adjoints(rows, starts[k], starts[k + 1], special, masked, tables, ws, un, ad, sums, wk)
+    adjoints_of_group(rows, starts[k], starts[k + 1], special, masked, tables, ws, un, ad, sums, wk)
 
 
 @jit
@@ -390,9 +390,9 @@ def run_groups(
         count = min(GROUP, size - group * GROUP)
         base = group * GROUP - first_position
         gather(gathered, scenarios, group, count, workspace)
-        _draw(random, scenarios, group, count, n, workspace)
+        draw_group(random, scenarios, group, count, n, workspace)
         guard_failed[:] = all_failed
-        _values(forward, special, tables, addresses[0], addresses[1], guard_failed)
+        values_of_group(forward, special, tables, addresses[0], addresses[1], guard_failed)
         seed[:] = 0.0
         for position in range(count):
             lane = lane_of(position, count, antithetic)

@@ -24,7 +24,7 @@ from ..kernels import batch as kernels
 from ..ops import OPCODE
 from ..packing import Vector
 from ..record.lines import debugging
-from . import point_by_point
+from . import by_blocks, point_by_point
 from .plan import Plan, renumber
 from .recording import Recording
 from .variants import Branch, Trie, Variant
@@ -204,8 +204,8 @@ def _without_guards(forward: NDArray[np.int32]) -> NDArray[np.int32]:
 class _BoundByPoint:
     """A variant bound to a call, scenario after scenario.
 
-    For BLOCK rows, and for tapes so long that 64 scenarios side by side do not fit: of ten million rows the values kept
-    for the reverse pass take 5 GB a thread, one scenario's 0.3 GB. Sums over scenarios differ in rounding.
+    For tapes so long that 64 scenarios side by side do not fit: of ten million rows the values kept for the reverse
+    pass take 5 GB a thread, one scenario's 0.3 GB. Sums over scenarios differ in rounding.
     """
 
     def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
@@ -219,29 +219,44 @@ class _BoundByPoint:
         return Output(*point_by_point.run(*self._asked, chosen, GROUP))
 
 
+class _BoundByBlocks:
+    """A variant with BLOCK rows bound to a call."""
+
+    def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
+        self._bound = by_blocks.BoundByBlocks(variant.recording, call, per_lane)
+
+    def run(self, first: int, stop: int, scenarios: NDArray[np.int64], scratch: Scratch) -> Output:
+        """Replay groups of consecutive scenarios, or of those listed."""
+        return Output(*self._bound.run(first, stop, scenarios, scratch))
+
+
+_AnyBound = _Bound | _BoundByPoint | _BoundByBlocks
+
+
 class Runner:
     """One call over all variants; runs any range of groups on any thread."""
 
     def __init__(self, trie: Trie, call: Call) -> None:
         self._trie = trie
         self._call = call
-        self._bound: dict[Variant, _Bound | _BoundByPoint] = {}
+        self._bound: dict[Variant, _AnyBound] = {}
         self._lock = threading.Lock()
         self._debugging = debugging()
         self.root = self._bind(trie.root, call.per_lane)
 
-    def _bind(self, variant: Variant, per_lane: bool) -> _Bound | _BoundByPoint:
+    def _bind(self, variant: Variant, per_lane: bool) -> _AnyBound:
         with self._lock:
             if variant not in self._bound:
-                bound = _BoundByPoint if self._by_point(variant.recording, per_lane) else _Bound
-                self._bound[variant] = bound(variant, self._call, per_lane)
+                self._bound[variant] = self._way(variant.recording, per_lane)(variant, self._call, per_lane)
             return self._bound[variant]
 
-    def _by_point(self, recording: Recording, per_lane: bool) -> bool:
-        if recording.blocks or len(recording.opcode) <= _MOST_SLOTS:
-            return bool(recording.blocks)
+    def _way(self, recording: Recording, per_lane: bool) -> Callable[[Variant, Call, bool], _AnyBound]:
+        if recording.blocks:
+            return _BoundByBlocks if 2 * len(recording) <= _MOST_SLOTS else _BoundByPoint
+        if len(recording) <= _MOST_SLOTS:
+            return _Bound
         plan = self._call.plan(recording, per_lane)
-        return plan.n_slots + plan.n_adjoint_slots > _MOST_SLOTS
+        return _BoundByPoint if plan.n_slots + plan.n_adjoint_slots > _MOST_SLOTS else _Bound
 
     def run(self, first: int, stop: int, scratch: Scratch) -> Output:
         """Give the values and gradients of groups ``first`` to ``stop - 1``, every branch resolved."""

@@ -85,7 +85,7 @@ def draft(
     adjoint_slot, n_adjoint_slots = _number(needed & varying & active)
     active_uniform_slot, _ = _number(needed & ~varying & active)
 
-    references, constants = _references(r, needed & varying, slot, uniform_slot, n_uniform)
+    references, constants = passive_references(r, needed & varying, slot, uniform_slot, n_uniform)
     a, b, c, elements = references
     b[r.table_users] = r.table_used  # the table, in place of the element picked when it was recorded
     rows = np.flatnonzero(needed & varying & (r.opcode != _INPUT) & ~is_cond).astype(np.int32)
@@ -119,7 +119,6 @@ def draft(
         np.cumsum([stream.zeroed.size for stream in streams]),
         np.concatenate([stream.zeroed for stream in streams]),
     )
-    targets_of_elements = _element_targets(r, active, varying, adjoint_slot, active_uniform_slot)
     uniform_values = _output_references(r, varying, slot, uniform_slot, n_uniform + constants.size)
     active_uniform = np.flatnonzero(active_uniform_slot >= 0).astype(np.int32)
     return Plan(
@@ -138,14 +137,7 @@ def draft(
         active_uniform_slot=active_uniform_slot,
         n_slots=n_slots,
         n_adjoint_slots=n_adjoint_slots,
-        tables=(
-            r.table_starts,
-            r.table_values,
-            elements,
-            targets_of_elements,
-            _spacing(r),
-            _any_per_table(r, elements >= 0) * VALUES_VARY | _any_per_table(r, targets_of_elements > 0) * TARGETS_VARY,
-        ),
+        tables=element_tables(r, elements, active, varying, adjoint_slot, active_uniform_slot),
         special=True if IS_SPECIAL[forward[:, OP]].any() else None,
     )
 
@@ -170,7 +162,7 @@ def renumber(args: Index, slots: Index) -> Index:
     return np.where(args >= 0, slots[args], -1).astype(np.int32)
 
 
-def _references(
+def passive_references(
     r: Recording, rows: NDArray[np.bool_], slot: Index, uniform_slot: Index, n_uniform: int
 ) -> tuple[tuple[Index, Index, Index, Index], NDArray[np.float64]]:
     """Operand references (a, b, c) of every row and those of table elements, and the distinct passive operands."""
@@ -224,6 +216,15 @@ def _target(output: int, active: NDArray[np.bool_], varying: NDArray[np.bool_], 
     if output < 0 or not active[output]:
         return 0
     return int(adjoint[output] + 1 if varying[output] else ~uniform[output])
+
+
+def element_tables(
+    r: Recording, elements: Index, active: NDArray[np.bool_], varying: NDArray[np.bool_], adjoint: Index, uniform: Index
+) -> tuple[Index, NDArray[np.float64], Index, Index, NDArray[np.float64], NDArray[np.uint8]]:
+    """Lookup tables as the kernel reads them, from references of their elements."""
+    targets = _element_targets(r, active, varying, adjoint, uniform)
+    varies = _any_per_table(r, elements >= 0) * VALUES_VARY | _any_per_table(r, targets > 0) * TARGETS_VARY
+    return r.table_starts, r.table_values, elements, targets, _spacing(r), varies
 
 
 def _element_targets(

@@ -1,4 +1,4 @@
-"""Scenarios one after the other: where a rule of a BLOCK row takes one scenario's arrays, and on very long tapes."""
+"""Scenarios one after the other: on very long tapes, and where `by_blocks` meets what is not plain."""
 
 from __future__ import annotations
 

@@ -29,11 +29,27 @@ def _masked(a: Array, b: Array) -> Array:
 
 
 def _outer(a: Array, b: Array) -> Array:
-    return a.reshape(-1, 1) * b.reshape(1, -1)
+    return a[..., :, None] * b[..., None, :]
+
+
+def _transposed(a: Array) -> Array:
+    return np.swapaxes(a, -1, -2)
 
 
 def _symmetric(a: Array) -> Array:
-    return (a + a.T) * 0.5
+    return (a + _transposed(a)) * 0.5
+
+
+def _solved(a: Array, b: Array) -> Array:
+    """``solve``, where numbers may be stacks, of vectors too."""
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return solve(a, b)
+    return np.linalg.solve(a, b[..., None])[..., 0] if b.ndim < a.ndim else np.linalg.solve(a, b)
+
+
+def _inverse(a: Array) -> Array:
+    """``inv``, where numbers may be stacks."""
+    return np.linalg.inv(a) if isinstance(a, np.ndarray) else inv(a)
 
 
 def _plus(a: Array, b: Array) -> Array:
@@ -44,15 +60,15 @@ def _plus(a: Array, b: Array) -> Array:
 class _Solve:
     """X = A^-1 B (section 2.3.1)."""
 
-    name = "solve"
+    name, stacks = "solve", True
 
     def values(self, operands: Arrays) -> Arrays:
-        return [np.linalg.solve(*operands)]
+        return [_solved(*operands)]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (a, b), x = operands, results[0]
-        b_bar = solve(a.T, bars[0])
-        a_bar = (-_outer(b_bar, x) if b.ndim == 1 else -contract(b_bar, x.T)) if wanted[0] else None
+        b_bar = _solved(_transposed(a), bars[0])
+        a_bar = (-_outer(b_bar, x) if b.ndim < a.ndim else -contract(b_bar, _transposed(x))) if wanted[0] else None
         return [a_bar, b_bar]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
@@ -64,14 +80,14 @@ class _Solve:
 class _Inverse:
     """C = A^-1 (section 2.2.3)."""
 
-    name = "inv"
+    name, stacks = "inv", True
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.linalg.inv(operands[0])]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         c = results[0]
-        return [-contract(contract(c.T, bars[0]), c.T)]
+        return [-contract(contract(_transposed(c), bars[0]), _transposed(c))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         c = results[0]
@@ -81,7 +97,7 @@ class _Inverse:
 class _Determinant:
     """C = det A (section 2.2.4)."""
 
-    name = "det"
+    name, stacks = "det", False
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.asarray(np.linalg.det(operands[0]))]
@@ -105,13 +121,13 @@ def _cofactors(a: Array, det: Array) -> Array:
 class _LogDeterminant:
     """Sign and logarithm of |det A| (section 2.2.4); the sign has derivative 0."""
 
-    name = "slogdet"
+    name, stacks = "slogdet", True
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.asarray(part) for part in np.linalg.slogdet(operands[0])]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
-        return [bars[1] * inv(operands[0]).T]
+        return [bars[1][..., None, None] * _transposed(_inverse(operands[0]))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         return [np.zeros(()), (inv(operands[0]).T * dots[0]).sum()]
@@ -120,15 +136,16 @@ class _LogDeterminant:
 class _Cholesky:
     """A = L L^T, L lower triangular, A taken as symmetric (Murray 2016, arXiv 1602.07527)."""
 
-    name = "cholesky"
+    name, stacks = "cholesky", True
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.linalg.cholesky(_symmetric(operands[0]))]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         lower = results[0]
-        p = _half_lower(contract(lower.T, bars[0]))
-        return [_symmetric(solve(lower.T, solve(lower.T, p.T).T))]
+        upper = _transposed(lower)
+        p = _half_lower(contract(upper, bars[0]))
+        return [_symmetric(_solved(upper, _transposed(_solved(upper, _transposed(p)))))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         lower, a_dot = results[0], _symmetric(dots[0])
@@ -137,14 +154,14 @@ class _Cholesky:
 
 def _half_lower(a: Array) -> Array:
     """Lower triangle with half the diagonal."""
-    n = a.shape[0]
+    n = a.shape[-1]
     return a * (np.tri(n) - 0.5 * np.eye(n))
 
 
 class _QR:
     """A = Q R with as many columns in Q as in A, at most as many as rows (Walter and Lehmann 2018 for the adjoint)."""
 
-    name = "qr"
+    name, stacks = "qr", False
 
     def values(self, operands: Arrays) -> Arrays:
         return list(np.linalg.qr(operands[0]))
@@ -172,7 +189,7 @@ class _Eigh:
     Where eigenvalues are equal their vectors have no derivative: what depends on the vectors is inf or NaN there.
     """
 
-    name = "eigh"
+    name, stacks = "eigh", False
 
     def values(self, operands: Arrays) -> Arrays:
         return list(np.linalg.eigh(_symmetric(operands[0])))
@@ -199,7 +216,7 @@ def _gaps(w: Array) -> Array:
 class _LeastSquares:
     """x that minimises |A x - b|, for A of full column rank (Golub and Pereyra 1973)."""
 
-    name = "lstsq"
+    name, stacks = "lstsq", False
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.linalg.lstsq(operands[0], operands[1], rcond=None)[0]]

@@ -28,9 +28,13 @@ _NONE = np.array(-1, np.int32)
 
 
 class Rule(Protocol):
-    """What a block computes, and its derivatives. Arrays come and go in the shapes of operands and results."""
+    """What a block computes, and its derivatives. Arrays come and go in the shapes of operands and results.
+
+    A rule that ``stacks`` gives values and adjoints of numbers also for arrays that all have one more axis in front.
+    """
 
     name: str
+    stacks: bool
 
     def values(self, operands: Arrays) -> Arrays:
         """Results of the operands."""

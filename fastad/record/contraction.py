@@ -46,7 +46,7 @@ def contract_vector(a: Any, b: Any) -> Any:
 class _Product:
     """C = A B for matrices, or for stacks of as many (Giles 2008, section 2.2.2)."""
 
-    name = "matmul"
+    name, stacks = "matmul", True
 
     def values(self, operands: Arrays) -> Arrays:
         a, b = operands
