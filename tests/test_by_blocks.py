@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastad as fad
-from fastad.program import point_by_point
+from fastad.program import by_blocks, point_by_point
 
 SIZE = 4
 EYE = np.eye(SIZE)
@@ -107,6 +107,16 @@ def test_arguments_that_are_the_same_in_all_scenarios():
     x = b @ inverse.T
     np.testing.assert_allclose(batch.gradient[0], -3.0 * np.outer(inverse[0], x.mean(axis=0)), rtol=1e-10)
     np.testing.assert_allclose(batch.gradient[1], x[:, 0].mean(), rtol=1e-12)
+
+
+def test_large_recordings_go_scenario_by_scenario():
+    a, b = scenarios(70)
+    f = with_rows(CASES["cholesky"])
+    program = fad.record(f, a[0], b[0])
+    beside = program.batch(a, b, axes=0, wrt=(0, 1))
+    with mock.patch.object(by_blocks, "MOST_ROWS", 10):
+        one_by_one = program.batch(a, b, axes=0, wrt=(0, 1))
+    assert all(x.tobytes() == y.tobytes() for x, y in zip(beside.gradient, one_by_one.gradient))
 
 
 def test_a_singular_matrix_is_named():

@@ -205,7 +205,8 @@ class _BoundByPoint:
     """A variant bound to a call, scenario after scenario.
 
     For tapes so long that 64 scenarios side by side do not fit: of ten million rows the values kept for the reverse
-    pass take 5 GB a thread, one scenario's 0.3 GB. Sums over scenarios differ in rounding.
+    pass take 5 GB a thread, one scenario's 0.3 GB. Sums over scenarios differ in rounding. And for BLOCK rows of arrays
+    so large that LAPACK takes the time.
     """
 
     def __init__(self, variant: Variant, call: Call, per_lane: bool) -> None:
@@ -252,7 +253,7 @@ class Runner:
 
     def _way(self, recording: Recording, per_lane: bool) -> Callable[[Variant, Call, bool], _AnyBound]:
         if recording.blocks:
-            return _BoundByBlocks if 2 * len(recording) <= _MOST_SLOTS else _BoundByPoint
+            return _BoundByBlocks if len(recording) <= by_blocks.MOST_ROWS else _BoundByPoint
         if len(recording) <= _MOST_SLOTS:
             return _Bound
         plan = self._call.plan(recording, per_lane)

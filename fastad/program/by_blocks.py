@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Samples = NDArray[np.float64]
 Lanes = NDArray[np.int64]
+MOST_ROWS = 1 << 16  # 64 MB a thread; a 150 x 150 system, of 45,000 rows, takes as long one by one
 _GROUP = kernels.GROUP
 _GUARD, _TAKE = OPCODE["guard"], OPCODE["take"]
 _APART = [OPCODE[name] for name in ("input", "cond", "block", "part")]  # which the row kernels do not compute

@@ -1,4 +1,4 @@
-"""Scenarios one after the other: on very long tapes, and where `by_blocks` meets what is not plain."""
+"""Scenarios one after the other: on long tapes, and where `by_blocks` meets what is not plain."""
 
 from __future__ import annotations
 
