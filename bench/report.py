@@ -80,7 +80,12 @@ def save(path: str, rows: list[Row], quick: bool, skipped: list[str], load: floa
 
 def load(path: str) -> tuple[dict, list[Row]]:
     """The header of a result file, and its rows."""
-    result = json.loads(Path(path).read_text())
+    try:
+        result = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise SystemExit(f"{path}: {error.strerror}") from None
+    except ValueError:
+        result = None
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         raise SystemExit(f"{path}: not a result file of this version of the benchmarks")
     return result, [Row(**row) for row in result.pop("rows")]
