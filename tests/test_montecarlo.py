@@ -532,12 +532,15 @@ def test_json():
         (dict(paths=11, antithetic=True), ValueError, "even"),
         (dict(seed=-1), ValueError, "seed"),
         (dict(seed=2**64), ValueError, "seed"),
-        (dict(seed=1.5), TypeError, "float"),
+        (dict(paths=float("inf")), ValueError, "paths=inf: expected a whole number"),
+        (dict(seed=1.5), TypeError, "seed: expected a whole number, got 1.5"),
         (dict(threads=0), ValueError, "threads=0"),
         (dict(threads=-2), ValueError, "threads=-2"),
         (dict(normals=-1), ValueError, "normals=-1"),
         (dict(uniforms=(2, -1)), ValueError, "uniforms="),
-        (dict(normals=2.5), TypeError, "float"),
+        (dict(normals=2.5), TypeError, "normals: expected a whole number, got 2.5"),
+        (dict(normals=[1, "2"]), TypeError, "normals: expected a whole number, got '2'"),
+        (dict(args=3.0), TypeError, r"args=3.0: expected a tuple; for a single one args=\(x,\)"),
     ],
     ids=str,
 )
@@ -665,3 +668,14 @@ def test_statistics_of_blocks_merge():
     z = draws(3, 30_000, 1, False, philox.NORMALS)[:, 0]
     assert result.value == pytest.approx(1e8 + z.mean(), rel=1e-14)
     assert result.stderr == pytest.approx(standard_error(1e8 + z), rel=1e-7)
+
+
+def test_what_equals_a_choice_is_that_choice():
+    run = {"normals": 1, "paths": 64}
+    for true in (1, np.True_):
+        assert fad.monte_carlo(lambda p, z: p * p * z[0] ** 0, 3.0, hessian=true, **run).hessian == 2.0
+
+
+def test_shapes_may_be_lists():
+    sums = [fad.monte_carlo(lambda p, z: p * z[1, 2], 1.0, normals=n, paths=64).value for n in ([2, 3], (2, 3))]
+    assert sums[0] == sums[1] != 0.0
