@@ -226,12 +226,6 @@ def _visit(like: Spec | None, node: Any, is_leaf: Callable[[Any], bool], leaves:
     return Spec(kind, type(node), names, parts)
 
 
-def map_leaves(function: Callable[[Any], Any], structure: Any) -> Any:
-    """Return the structure with a function applied to its leaves."""
-    leaves, spec = flatten(structure)
-    return spec.unflatten([function(leaf) for leaf in leaves])
-
-
 def leaf_shapes(leaves: Iterable[Leaf]) -> list[tuple[int, ...]]:
     """Shape of every leaf, () for scalars."""
     return [tuple(getattr(leaf, "shape", ())) for leaf in leaves]
