@@ -26,7 +26,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb = verbs.add_parser("run", help="check every answer, then time the tools in turn")
     verb.add_argument("problems", nargs="*", metavar="problem", help="default: all")
     verb.add_argument("--tools", default=",".join(TOOLS), help="comma-separated; default: %(default)s")
-    verb.add_argument("--threads", help="comma-separated numbers of threads, for the problems that use several")
+    verb.add_argument(
+        "--threads", type=_threads, help="comma-separated numbers of threads, for the problems that use several"
+    )
     verb.add_argument("--quick", action="store_true", help="small sizes, few rounds: for correctness, not for numbers")
     verb.add_argument("--json", metavar="FILE", help="write every sample, the versions and the machine")
     verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
@@ -42,6 +44,16 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     verb.add_argument("--plot", metavar="DIR", help="draw a picture of each problem into this folder")
     verb.set_defaults(verb=show)
     return parser
+
+
+def _threads(text: str) -> tuple[int, ...]:
+    threads = tuple(int(n) for n in text.split(","))
+    if not all(1 <= n <= timing.cores() for n in threads):
+        raise argparse.ArgumentTypeError(f"1 to {timing.cores()} on this machine, got {text}")
+    return threads
+
+
+_threads.__name__ = "numbers such as 1,2"  # as argparse names it in errors
 
 
 def list_all(options: argparse.Namespace) -> int:
@@ -61,9 +73,6 @@ def run(options: argparse.Namespace) -> int:
     for name, known in (*((p, PROBLEMS) for p in chosen), *((t, TOOLS) for t in tools)):
         if name not in known:
             sys.exit(f"{name!r} is none of: {', '.join(known)}")
-    threads = tuple(int(n) for n in options.threads.split(",")) if options.threads else None
-    if threads and not all(1 <= n <= timing.cores() for n in threads):
-        sys.exit(f"--threads: 1 to {timing.cores()} on this machine, got {options.threads}")
 
     doing, skipped = usable(tools)
     for line in skipped:
@@ -74,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     rows = []
     for problem in (PROBLEMS[name] for name in chosen):
         can = {tool: able[problem.name] for tool, able in doing.items() if problem.name in able}
-        rows += timing.measure(problem, can, options.quick, threads if len(problem.threads) > 1 else None)
+        rows += timing.measure(problem, can, options.quick, options.threads if len(problem.threads) > 1 else None)
         if options.json:  # so far: a run of all takes an hour
             report.save(options.json, rows, options.quick, skipped, load)
     print(report.show(rows))

@@ -10,6 +10,7 @@ SQUARE = RNG.normal(size=(4, 4)) + 3.0 * np.eye(4)
 TALL = RNG.normal(size=(6, 3))
 VECTOR, MATRIX = RNG.normal(size=4), RNG.normal(size=(4, 2))
 WEIGHTS = {shape: RNG.normal(size=shape) for shape in [(4,), (4, 2), (4, 4), (6, 3), (3, 3), (3,), (3, 2), (6, 6)]}
+WEIGHTS |= {shape: RNG.normal(size=shape) for shape in [(4, 2, 2), (2, 2, 2)]}
 
 
 def weighted(x):
@@ -33,11 +34,16 @@ def signs(q):
     return q * np.sign(plain[0])
 
 
+STACK = np.stack([np.eye(2), SQUARE[:2, :2]])
 CASES = {
     "solve vector": (lambda a: weighted(np.linalg.solve(a, VECTOR)), SQUARE),
     "solve for b": (lambda b: weighted(np.linalg.solve(SQUARE, b)), MATRIX),
     "solve matrix": (lambda a: weighted(np.linalg.solve(a, MATRIX)), SQUARE),
     "solve both": (lambda a: weighted(np.linalg.solve(a, a[:, :2] * a[:, 2:])), SQUARE),
+    "solve a stack": (lambda a: weighted(np.linalg.solve(a.reshape(-1, 2, 2), MATRIX[:2])), SQUARE),
+    "solve for a b of a stack": (lambda b: weighted(np.linalg.solve(STACK, b[:2])), MATRIX),
+    "solve for a stack of b": (lambda a: weighted(np.linalg.solve(a[:2, :2], STACK)), SQUARE),
+    "solve a stack of one": (lambda a: weighted(np.linalg.solve(a.reshape(-1, 2, 2)[:1], STACK)), SQUARE),
     "inv": (lambda a: weighted(np.linalg.inv(a)), SQUARE),
     "det": (lambda a: np.linalg.det(a) * a[0, 0], SQUARE),
     "slogdet": (lambda a: np.linalg.slogdet(a)[1] * a[0, 0], SQUARE),
@@ -159,6 +165,15 @@ def test_stacks_of_matrices_are_taken_one_by_one():
         gradient = fad.grad(f)(stack)
         assert gradient[0] == pytest.approx(fad.grad(lambda a, f=f: f(_alone(a)))(SQUARE), rel=1e-12)
         assert fad.value_and_grad(f)(stack)[0] == pytest.approx(f(stack), rel=1e-13)
+
+
+def test_solve_and_lstsq_take_lists_and_refuse_vectors():
+    matrix = [[2.0, 1.0], [0.0, 4.0]]
+    for f in (lambda b: np.linalg.solve(matrix, b).sum(), lambda b: np.linalg.lstsq(matrix, b)[0].sum()):
+        assert fad.grad(f)(np.ones(2)) == pytest.approx(np.linalg.inv(matrix).sum(axis=0), rel=1e-14)
+    for f in (np.linalg.solve, np.linalg.lstsq):
+        with pytest.raises(np.linalg.LinAlgError, match=r"needs a matrix, got an array of shape \(4,\)"):
+            fad.vjp(f, VECTOR, VECTOR)
 
 
 def _alone(a):

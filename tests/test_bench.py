@@ -252,6 +252,26 @@ def test_run_writes_what_report_and_compare_read(short, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), (b"[1", "not a result file"), (b"\xff\xfe", "not a result file"), (b"{}", "not a result")],
+)
+def test_what_is_no_result_file_is_told(tmp_path, content, words):
+    file = tmp_path / "run.json"
+    if content is not None:
+        file.write_bytes(content)
+    for arguments in (["report", str(file)], ["compare", str(file), str(file)]):
+        with pytest.raises(SystemExit, match=words):
+            cli.main(arguments)
+
+
+@pytest.mark.parametrize("threads", ["two", "1,", "0", "100000"])
+def test_threads_are_numbers_up_to_the_cores(threads, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "normals", "--threads", threads])
+    assert "argument --threads: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("call", "words"), [(lambda n: np.ones(n), "mean is 1"), (lambda n: 1 / 0, "ZeroDivisionError: division by zero")]
 )
 def test_a_wrong_or_failing_tool_makes_the_run_fail(short, monkeypatch, capsys, call, words):

@@ -410,3 +410,29 @@ class TestCheckpointAndScan:
             fad.scan(logistic, 0.3, 3, snapshots=0)
         with pytest.raises(fad.errors.TapeError, match="not among its arguments"):
             fad.grad(lambda a: fad.scan(lambda x, i: x * a, 0.3 * a, 3))(2.0)
+
+
+@pytest.mark.parametrize("whole", [0, np.int64(0), np.float32(0)])
+def test_integers_are_numbers_of_a_result(whole):
+    """The rule is asked for them, too, and a replay may meet a float where an integer was recorded."""
+    f = fad.custom(lambda x: x if x > 0.0 else whole, vjp=lambda y_bar, y, x: 7.0 * y_bar)
+    assert fad.grad(f)(-1.0) == fad.grad(f)(1.0) == 7.0
+    assert fad.record(f, 1.0).batch(np.array([1.0, -1.0])).gradient.tolist() == [7.0, 7.0]
+    relu = fad.checkpoint(lambda x: x if x > 0.0 else whole)
+    assert fad.record(relu, 1.0).batch(np.array([1.0, -1.0])).gradient.tolist() == [1.0, 0.0]
+    table = fad.custom(lambda x: np.arange(3), vjp=lambda y_bar, y, x: y_bar.sum())
+    assert fad.grad(lambda x: table(x).sum())(1.0) == 3.0
+
+
+def test_a_solver_may_give_integers():
+    root = fad.implicit(lambda a: 2, lambda x, a: x * x - a)
+    assert fad.grad(root)(4.0) == 0.25
+
+
+def test_complex_results_are_refused():
+    """They would be constants."""
+    rotated = fad.checkpoint(lambda x: np.exp(1j * x))
+    root = fad.implicit(lambda a: a**0.5, lambda x, a: x * x - a)
+    for f in (lambda x: rotated(x).imag, root):
+        with pytest.raises(TypeError, match="returned complex numbers"):
+            fad.grad(f)(-4.0)

@@ -136,6 +136,8 @@ def test_errors_of_places(files, capsys):
 def test_errors_of_parameters(files, capsys):
     (files / "bad.json").write_text('{"spot": 100,\n "strike" 95}')
     assert "bad.json, line 2, column 11: Expecting ':' delimiter" in failure(capsys, files, "asian", params="bad.json")
+    (files / "latin.json").write_bytes('{"spot é": 1.0}'.encode("latin-1"))
+    assert "latin.json: expected JSON as UTF-8" in failure(capsys, files, "asian", params="latin.json")
     assert "No such file" in failure(capsys, files, "asian", params="none.json")
 
 
@@ -162,7 +164,12 @@ def test_results_that_are_not_finite(files, capsys):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [(["--paths", "many"], "whole number"), (["--normals", "2.5"], "2x24"), (["--seed", "x"], "int")],
+    [
+        (["--paths", "many"], "whole number"),
+        (["--paths", "inf"], "whole number"),
+        (["--normals", "2.5"], "2x24"),
+        (["--seed", "x"], "int"),
+    ],
 )
 def test_errors_of_options(files, capsys, option, message):
     with pytest.raises(SystemExit):

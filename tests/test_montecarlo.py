@@ -533,12 +533,15 @@ def test_json():
         (dict(paths=11, antithetic=True), ValueError, "even"),
         (dict(seed=-1), ValueError, "seed"),
         (dict(seed=2**64), ValueError, "seed"),
-        (dict(seed=1.5), TypeError, "float"),
+        (dict(paths=float("inf")), ValueError, "paths=inf: expected a whole number"),
+        (dict(seed=1.5), TypeError, "seed: expected a whole number, got 1.5"),
         (dict(threads=0), ValueError, "threads=0"),
         (dict(threads=-2), ValueError, "threads=-2"),
         (dict(normals=-1), ValueError, "normals=-1"),
         (dict(uniforms=(2, -1)), ValueError, "uniforms="),
-        (dict(normals=2.5), TypeError, "float"),
+        (dict(normals=2.5), TypeError, "normals: expected a whole number, got 2.5"),
+        (dict(normals=[1, "2"]), TypeError, "normals: expected a whole number, got '2'"),
+        (dict(args=3.0), TypeError, r"args=3.0: expected a tuple; for a single one args=\(x,\)"),
     ],
     ids=str,
 )
@@ -679,3 +682,14 @@ def test_random_numbers_of_the_payoff_itself_are_refused(shape, active):
 
     with pytest.raises(PurityError, match=r"recording the function twice.*global random numbers"):
         fad.monte_carlo(payoff, 2.0, normals=1, paths=64)
+
+
+def test_what_equals_a_choice_is_that_choice():
+    run = {"normals": 1, "paths": 64}
+    for true in (1, np.True_):
+        assert fad.monte_carlo(lambda p, z: p * p * z[0] ** 0, 3.0, hessian=true, **run).hessian == 2.0
+
+
+def test_shapes_may_be_lists():
+    sums = [fad.monte_carlo(lambda p, z: p * z[1, 2], 1.0, normals=n, paths=64).value for n in ([2, 3], (2, 3))]
+    assert sums[0] == sums[1] != 0.0

@@ -98,14 +98,16 @@ def test_batches_equal_single_calls(table_varies, threads):
 def test_take_limits_and_truncates():
     table = np.array([10.0, 20.0, 30.0])
     program = fad.record(lambda t, p: fad.take(t, p) * 2.0, table, 1.0)
-    positions = np.array([-3.0, 0.0, 0.9, 1.0, 1.999, 2.0, 50.0, np.nan])
-    picked = [0, 0, 0, 1, 1, 2, 2, 0]
+    positions = np.array([-3.0, 0.0, 0.9, 1.0, 1.999, 2.0, 50.0, np.nan, np.inf, -np.inf])
+    picked = [0, 0, 0, 1, 1, 2, 2, 0, 2, 0]
     batch = program.batch(table, positions, axes=(None, 0), wrt=(0, 1))
     assert batch.value.tolist() == [2.0 * table[i] for i in picked]
     assert batch.gradient[0].tolist() == [[2.0 * (i == j) for j in range(3)] for i in picked]
     assert not batch.gradient[1].any()
     assert [program(table, p) for p in positions] == batch.value.tolist()
-    assert fad.take(table, 1) == 20.0
+    assert fad.take(table, positions).tolist() == [table[i] for i in picked]
+    assert [fad.take(table, fad.Tape().input(p)).value for p in positions] == [table[i] for i in picked]
+    assert fad.take(table, 1) == fad.take(table, np.array(1)) == fad.take(table, (1, 0))[0] == 20.0
     tape = fad.Tape()
     t, p = tape.inputs(table), tape.input(1.2)
     assert tape.reverse(fad.take(t, p)).tolist() == [0.0, 1.0, 0.0, 0.0]
@@ -160,6 +162,16 @@ def test_interp2_is_bilinear():
     )
 
 
+def test_places_without_axes_and_in_sequences():
+    at = np.linspace(XP[0], XP[-1], 3)
+    plain = np.interp(at, XP, FP)
+    assert fad.interp(tuple(at), XP, FP) == pytest.approx(plain, rel=1e-14)
+    slope = fad.grad(lambda x: fad.interp(x.reshape(()), XP, FP))(at[1:2])
+    assert slope == fad.grad(lambda x: fad.interp(x, XP, FP))(at[1])
+    surface = np.outer(FP, FP).tolist()
+    assert fad.interp2(np.array(at[1]), at[1], XP, XP, surface) == pytest.approx(plain[1] ** 2, rel=1e-14)
+
+
 def test_errors():
     tape, other = fad.Tape(), fad.Tape()
     x, v = tape.input(1.0), other.inputs([1.0, 2.0])
@@ -171,6 +183,10 @@ def test_errors():
         fad.interp(x, XP, FP[:2])
     with pytest.raises(ValueError, match="increasing"):
         fad.interp(x, XP[::-1], FP)
+    with pytest.raises(ValueError, match="finite"):
+        fad.interp(x, [-np.inf, 0.0, 1.0], [1.0, 2.0, 3.0])
+    with pytest.raises(ShapeError, match="each element"):
+        fad.interp2(XP, x, XP, XP, np.outer(FP, FP))
     with pytest.raises(TapeError, match="passive"):
         fad.interp(x, tape.inputs(XP), FP)
     mark = tape.mark()

@@ -94,6 +94,8 @@ def _params(path: str) -> Any:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise CommandError(f"--params {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"--params {path}: expected JSON as UTF-8 text") from None
     try:
         return _arrays(json.loads(text))
     except json.JSONDecodeError as error:
@@ -136,7 +138,7 @@ def _explained(error: Exception, file: Path) -> str:
 
 def _whole(text: str) -> int:
     number = float(text)
-    if number != int(number):
+    if not number.is_integer():
         raise ValueError
     return int(number)
 

@@ -14,7 +14,7 @@ def save_ladder(result: MonteCarloResult, path: str) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise CommandError("--plot needs matplotlib: pip install fastad[plot]") from None
+        raise CommandError("--plot needs matplotlib: pip install 'fastad[plot]'") from None
     e = result.estimates
     names, wrt = e.result_names(), e.wrt_names()
     titles = names if len(e.gradient) == len(names) else ["sum of all"]

@@ -69,6 +69,8 @@ def custom(
 
 
 class _Custom(FunctionRule):
+    is_output = staticmethod(is_result)  # the rule has the last word on an integer's derivative, too
+
     def __init__(
         self,
         name: str,

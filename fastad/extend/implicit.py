@@ -15,7 +15,7 @@ from ..program.program import Program
 from ..record.algebra import solve as solve_linear
 from ..record.array import flat
 from ..record.context import isolated
-from ..structure import Spec, flatten, is_active, is_input, leaf_shapes
+from ..structure import Spec, flatten, is_active, is_input, is_result, leaf_shapes
 from .rule import FunctionRule, Leaves, called, joined, plain, zeros_like
 
 __all__ = ["implicit"]
@@ -70,6 +70,8 @@ def implicit(solve: Callable[..., Any], residual: Callable[..., Any], tol: float
 
 
 class _Implicit(FunctionRule):
+    is_output = staticmethod(is_result)
+
     def __init__(
         self, name: str, spec: Spec, solve: Callable[..., Any], residual: Callable[..., Any], tol: float
     ) -> None:
@@ -80,7 +82,7 @@ class _Implicit(FunctionRule):
 
     def value(self, leaves: Leaves) -> Any:
         solution = self._solve(*self.arguments(leaves))
-        numbers, spec = flatten(solution, is_input)
+        numbers, spec = self.flattened(solution)
         self._check(Packing(spec, leaf_shapes(numbers)), flat(numbers), leaves)
         return solution
 

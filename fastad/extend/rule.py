@@ -14,7 +14,7 @@ from ..record.array import flat
 from ..record.call_rule import call_rule
 from ..record.context import isolated
 from ..record.dual import Dual
-from ..structure import Spec, flatten, is_active, is_input, is_number, is_result, leaf_shapes, open_node
+from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_number, is_result, leaf_shapes, open_node
 
 Leaves = list[Any]
 
@@ -34,6 +34,7 @@ class FunctionRule:
     """
 
     stacks = False
+    is_output = staticmethod(is_input)  # an integer, say a counter, stays what it is
 
     def __init__(self, name: str, spec: Spec) -> None:
         self.name = name
@@ -65,7 +66,7 @@ class FunctionRule:
             raise TypeError(
                 f"{self.name} writes into an argument, which its derivative cannot follow: make a copy in the function"
             )
-        leaves, spec = flatten(result, is_input)
+        leaves, spec = self.flattened(result)
         if any(map(is_active, leaves)):
             raise TapeError(
                 f"{self.name}: the function uses an active value that is not among its arguments; pass it as one"
@@ -78,6 +79,13 @@ class FunctionRule:
                 f"{self.name} returned {packing.describe()} where it was recorded with {self.outputs.describe()}"
             )
         return [np.asarray(leaf, np.float64) for leaf in leaves]
+
+    def flattened(self, result: Any) -> tuple[Leaves, Spec]:
+        """Numbers of a result, and its structure."""
+        leaves, spec = flatten_like(self.outputs.spec if self.outputs else None, result, self.is_output)
+        if any(map(np.iscomplexobj, spec.statics())):
+            raise TypeError(f"{self.name} returned complex numbers; return their real and imaginary parts")
+        return leaves, spec
 
     def adjoints(self, operands: Leaves, results: Leaves, bars: Leaves, wanted: Sequence[bool]) -> Leaves:
         """Adjoints of the operands."""

@@ -20,7 +20,7 @@ from .engine import Engine
 from .execute import on_executor
 from .gamma import HESSIANS
 from .gather import gather
-from .prepare import Inputs, checked_choice, checked_hessian, checked_paths, job_of, sampled
+from .prepare import Inputs, checked_args, checked_choice, checked_hessian, checked_paths, job_of, sampled
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -159,7 +159,7 @@ def monte_carlo(
     checked_choice(sampler, _SAMPLERS, "sampler")
     checked_choice(gradient, GRADIENTS, "gradient")
     checked_choice(method, METHODS, "method")
-    checked_choice(hessian, HESSIANS, "hessian")
+    hessian, args = checked_choice(hessian, HESSIANS, "hessian"), checked_args(args)
     paths, threads = checked_paths(paths, antithetic, sampler), checked_threads(threads)
     control_of_path, control_mean = parsed_control(control)
     inputs = Inputs(params, normals, uniforms)
@@ -167,9 +167,9 @@ def monte_carlo(
     checked_hessian(hessian, selected, control)
     source = sampled(inputs.draws, sampler, seed, antithetic, paths)
     first = inputs.at(source.numbers(0))
-    recorded = record(payoff, inputs.packing, first, tuple(args), control_of_path, gradient, max_variants, seed)
+    recorded = record(payoff, inputs.packing, first, args, control_of_path, gradient, max_variants, seed)
     job = job_of(inputs, recorded, source, selected, per_path, compare_with_bump, hessian, control_mean)
-    path_by_path = Payoff(payoff, inputs, tuple(args))
+    path_by_path = Payoff(payoff, inputs, args)
     only_replayed = {
         "a sampler but philox": sampler != "philox",
         "control": control is not None,

@@ -26,17 +26,32 @@ _BLOCK_DOUBLES = 2**22  # of gradients in a block, 32 MiB; of Sobol' points twic
 Shape = int | tuple[int, ...]
 
 
-def checked_choice(value: Any, choices: tuple[Any, ...], name: str) -> None:
-    """Raise ValueError unless a value is among the choices."""
+def checked_choice(value: Any, choices: tuple[Any, ...], name: str) -> Any:
+    """Return the choice that a value is equal to (1 is True); raise ValueError where there is none."""
     if value not in choices:
         raise ValueError(f"{name}={value!r}: expected {' or '.join(map(repr, choices))}")
+    return choices[choices.index(value)]
+
+
+def checked_args(args: Any) -> tuple[Any, ...]:
+    """Return what a payoff gets besides its numbers."""
+    if not isinstance(args, tuple | list):
+        raise TypeError(f"args={args!r}: expected a tuple; for a single one args=(x,)")
+    return tuple(args)
+
+
+def _whole(number: Any, name: str) -> int:
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, got {number!r}") from None
 
 
 def checked_paths(paths: float, antithetic: bool, sampler: str) -> int:
     """Return the number of paths as an int that the sampler can draw."""
-    number = int(paths)  # 1e6 is welcome
-    if number != paths:
+    if not float(paths).is_integer():  # 1e6 is welcome
         raise ValueError(f"paths={paths}: expected a whole number")
+    number = int(paths)
     if number < 2 or (antithetic and number % 2):
         raise ValueError(f"paths={paths}: expected at least 2{', an even number of antithetic paths' * antithetic}")
     if sampler == "sobol" and antithetic:
@@ -74,10 +89,10 @@ class Inputs:
 
 def _shape(shape: Shape, name: str) -> tuple[int, ...] | None:
     """Return the shape of the random numbers of a path, None for none of them."""
-    if isinstance(shape, tuple):
-        dims = tuple(operator.index(n) for n in shape)
+    if isinstance(shape, tuple | list):
+        dims = tuple(_whole(n, name) for n in shape)
     else:
-        dims = (operator.index(shape),)
+        dims = (_whole(shape, name),)
         if dims == (0,):
             return None
     if any(n < 0 for n in dims):
@@ -87,8 +102,8 @@ def _shape(shape: Shape, name: str) -> tuple[int, ...] | None:
 
 def sampled(draws: Draws, sampler: str, seed: int, antithetic: bool, paths: int) -> Source:
     """Return the source of a run's random numbers."""
+    seed = _whole(seed, "seed")
     philox.key_of_seed(seed)  # a bad seed is refused before anything is recorded
-    seed = operator.index(seed)
     return Sobol(draws, seed, paths) if sampler == "sobol" else Philox(draws, seed, antithetic, paths)
 
 

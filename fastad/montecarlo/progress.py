@@ -22,7 +22,7 @@ def reporter(progress: bool | Callable[[int, int], None], total: int) -> Iterato
         try:
             from tqdm.auto import tqdm
         except ImportError:
-            raise ImportError("progress=True needs tqdm: pip install fastad[progress], or pass a callable") from None
+            raise ImportError("progress=True needs tqdm: pip install 'fastad[progress]', or pass a callable") from None
         with tqdm(total=total, unit="path", unit_scale=True) as bar:
             yield bar.update
     else:

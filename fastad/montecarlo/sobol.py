@@ -157,5 +157,5 @@ def _qmc() -> Any:
     try:
         from scipy.stats import qmc
     except ImportError:
-        raise ImportError('sampler="sobol" needs SciPy: pip install fastad[scipy]') from None
+        raise ImportError("sampler=\"sobol\" needs SciPy: pip install 'fastad[scipy]'") from None
     return qmc

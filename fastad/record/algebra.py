@@ -19,6 +19,7 @@ from .blocks import Array, Arrays
 from .call_rule import call_rule
 from .contraction import contract
 from .dispatch import ARRAY_FUNCTIONS
+from .numpy_ufuncs import lifted
 
 _PRODUCT = OPCODE["product"]
 
@@ -282,16 +283,23 @@ def _times(a: Array, b: Array) -> Array:
     return contract(a, b.reshape(-1, 1)).reshape(-1) if b.ndim == 1 else contract(a, b)
 
 
+def _matrix(a: Any, name: str) -> Any:
+    """Return the operand of a function as an array of at least two axes."""
+    a = lifted(a, copy=False)
+    if a.ndim < 2:
+        raise np.linalg.LinAlgError(f"{name} needs a matrix, got an array of shape {a.shape}")
+    return a
+
+
 def _matrices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Take stacks of square matrices one by one; refuse what is no matrix."""
+    """Take stacks of matrices one by one; refuse what is no matrix."""
 
     @wraps(function)
-    def each(a: Any, *more: Any) -> Any:
-        if np.ndim(getattr(a, "_value", a)) < 2:
-            raise np.linalg.LinAlgError(f"{function.__name__} needs a matrix, got an array of shape {a.shape}")
+    def each(a: Any, *more: Any, **options: Any) -> Any:
+        a = _matrix(a, function.__name__)
         if a.ndim == 2:
-            return function(a, *more)
-        results = [each(a[i], *more) for i in range(a.shape[0])]
+            return function(a, *more, **options)
+        results = [each(a[i], *more, **options) for i in range(a.shape[0])]
         if isinstance(results[0], tuple):
             return type(results[0])._make(stack(part) for part in zip(*results))  # type: ignore[attr-defined]
         return stack(results)
@@ -300,10 +308,14 @@ def _matrices(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def solve(a: Any, b: Any) -> Any:
-    """Return the solution of a x = b, for a vector or a matrix b; stacks of matrices one by one."""
-    if a.ndim > 2:  # as NumPy: a vector is the same for all matrices, anything else is a stack, too
-        return stack([solve(a[i], b if b.ndim == 1 else b[i]) for i in range(a.shape[0])])
-    return call_rule(_SOLVE, a, b)[0]
+    """Return the solution of a x = b, for a vector or a matrix b; stacks of matrices broadcast, one by one."""
+    a, b = _matrix(a, "solve"), lifted(b, copy=False)
+    if max(a.ndim, b.ndim) == 2:
+        return call_rule(_SOLVE, a, b)[0]
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = np.broadcast_to(a, lead + a.shape[-2:])
+    b = b if b.ndim == 1 else np.broadcast_to(b, lead + b.shape[-2:])
+    return stack([solve(a[i], b if b.ndim == 1 else b[i]) for i in range(lead[0])])
 
 
 @_matrices
@@ -355,6 +367,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
 
     Of these, the solution and the sums are differentiated. ``a`` must have full column rank.
     """
+    a, b = _matrix(a, "lstsq"), lifted(b, copy=False)
     x = call_rule(_LEAST_SQUARES, a, b)[0]
     s = np.linalg.svd(getattr(a, "_value", a), compute_uv=False)
     rank = int((s > max(a.shape) * np.finfo(float).eps * s[0]).sum())

@@ -14,6 +14,7 @@ from ..structure import is_active
 from .active import Active, two_tapes
 from .array import ActiveArray, array, operand
 from .functions import clip
+from .numpy_ufuncs import lowered
 from .storage import Storage
 
 _LOCATE, _TAKE = OPCODE["locate"], OPCODE["take"]
@@ -26,8 +27,8 @@ def take(table: Any, position: Any) -> Any:
     ----------
     table : array, ActiveArray or sequence of actives and numbers
         One axis. Adjoints flow to the element picked.
-    position : int, float, Active or array of them
-        Truncated to a whole number and limited to the table; its derivative is 0.
+    position : int, float, Active, array or sequence of them
+        Truncated to a whole number and limited to the table, 0 for NaN; its derivative is 0.
 
     Raises
     ------
@@ -37,7 +38,8 @@ def take(table: Any, position: Any) -> Any:
     values, rows, tape = operand(array(table) if isinstance(table, list | tuple) else table)
     if values.ndim != 1 or values.size == 0:
         raise ShapeError(f"a table has one axis and at least one element, got shape {values.shape}; ravel() it")
-    if isinstance(position, ActiveArray | np.ndarray | list):
+    position = lowered(position)
+    if _is_several(position):
         return array([take(table, p) for p in position])
     if not isinstance(position, Active):
         return table[_limited(float(position), values.size)]
@@ -46,8 +48,12 @@ def take(table: Any, position: Any) -> Any:
     return _record_take(position.tape, rows, values, position)
 
 
+def _is_several(x: Any) -> bool:
+    return isinstance(x, ActiveArray | np.ndarray | list | tuple)
+
+
 def _limited(position: float, size: int) -> int:
-    return min(max(int(position), 0), size - 1) if position == position else 0
+    return int(min(max(position, 0.0), size - 1.0)) if position == position else 0
 
 
 def _record_take(tape: Storage, rows: NDArray[np.int32], values: NDArray[np.float64], position: Active) -> Active:
@@ -98,8 +104,8 @@ def _grid(knots: Any, name: str) -> _Grid:
     if is_active(knots):
         raise TapeError(f"{name} must be passive: fad.value({name}) freezes it")
     grid = np.asarray(knots, dtype=np.float64)
-    if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0.0).all():
-        raise ValueError(f"{name} must be increasing, with at least two knots")
+    if grid.ndim != 1 or grid.size < 2 or not (np.diff(grid) > 0.0).all() or not np.isfinite(grid[[0, -1]]).all():
+        raise ValueError(f"{name} must be increasing and finite, with at least two knots")
     first, last = float(grid[0]), float(grid[-1])
     return _Grid(
         np.concatenate([[-np.inf], grid, [np.inf]]),
@@ -122,7 +128,7 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
     xp : array
         Increasing knots, passive.
     fp : array, ActiveArray or sequence of actives and numbers
-        Values at the knots, shape of xp.
+        Values at the knots, shape of xp. In the cells beside an infinite one the result is NaN.
 
     Raises
     ------
@@ -138,7 +144,8 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def _interp(x: Any, grid: _Grid, left: Any, right: Any) -> Any:
-    if isinstance(x, ActiveArray | np.ndarray | list) and np.ndim(getattr(x, "_value", x)):
+    x = lowered(x)
+    if _is_several(x):
         return array([_interp(item, grid, left, right) for item in x])
     cell, weight = _cell_and_weight(x, grid)
     start = take(left, cell)
@@ -158,7 +165,7 @@ def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
     Parameters
     ----------
     x, y : number or Active
-        Where; cells are found again in every scenario. At a knot the cell on the right counts.
+        One place; cells are found again in every scenario. At a knot the cell on the right counts.
     xp, yp : array
         Increasing knots, passive.
     fp : array or ActiveArray, shape (len(xp), len(yp))
@@ -166,6 +173,10 @@ def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
     """
     grid_x, grid_y = _grid(xp, "xp"), _grid(yp, "yp")
     shape = (grid_x.size, grid_y.size)
+    fp = array(fp) if isinstance(fp, list | tuple) else fp
+    x, y = lowered(x), lowered(y)
+    if _is_several(x) or _is_several(y):
+        raise ShapeError("interp2 takes numbers x and y: call it for each element of an array")
     if np.shape(getattr(fp, "_value", fp)) != shape:
         raise ShapeError(f"fp: expected shape {shape}, got {np.shape(getattr(fp, '_value', fp))}")
     i, u = _cell_and_weight(x, grid_x)
