@@ -82,10 +82,8 @@ def load(path: str) -> tuple[dict, list[Row]]:
     """The header of a result file, and its rows."""
     try:
         result = json.loads(Path(path).read_text())
-    except OSError as error:
-        raise SystemExit(f"{path}: {error.strerror}") from None
-    except ValueError:
-        result = None
+    except (OSError, ValueError) as error:  # no JSON is a ValueError
+        raise SystemExit(f"{path}: {getattr(error, 'strerror', None) or 'not a result file: not JSON'}") from None
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         raise SystemExit(f"{path}: not a result file of this version of the benchmarks")
     return result, [Row(**row) for row in result.pop("rows")]

@@ -513,13 +513,3 @@ def test_imports_are_relative():
                 assert (node.module or "").split(".")[0] != "bench", path
             if isinstance(node, ast.Import):
                 assert all(alias.name.split(".")[0] != "bench" for alias in node.names), path
-
-
-@pytest.mark.parametrize(("content", "words"), [(None, "No such file"), ("{", "not JSON"), ("[]", "not a result file")])
-def test_files_that_hold_no_results_are_told_in_a_line(tmp_path, content, words):
-    file = tmp_path / "old.json"
-    if content is not None:
-        file.write_text(content)
-    for verb in (["report", str(file)], ["compare", str(file), str(file)]):
-        with pytest.raises(SystemExit, match=f"old.json: .*{words}"):
-            cli.main(verb)
