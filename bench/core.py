@@ -50,6 +50,8 @@ class Problem:
         Numbers of threads to run at.
     self_timed
         The call returns `Timed`, measured by itself in a fresh process.
+    needs
+        A package without which there are no answers to compare with.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Problem:
     items: Callable[[Any], int] = lambda data: 1
     threads: tuple[int, ...] = (1,)
     self_timed: bool = False
+    needs: str = "numpy"
 
 
 @dataclass

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -162,6 +163,9 @@ def start(problem: Problem, data: Any, row: Row, way: Way, fresh: bool) -> Runne
 
 def measure(problem: Problem, ways: dict[str, Way], quick: bool, threads: tuple[int, ...] | None) -> Iterator[Row]:
     """Run every tool on every case of a problem."""
+    if find_spec(problem.needs) is None:
+        say(f"{problem.name}: skipped, {problem.needs} is not installed")
+        return
     counts = threads or [n for n in problem.threads if n <= cores()]
     for case, data in problem.cases(quick).items():
         runners = []

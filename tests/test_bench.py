@@ -505,6 +505,12 @@ def test_a_tool_in_cpp_that_does_not_compile(written, tmp_path):
         written.load()
 
 
+def test_a_problem_without_what_it_needs_is_skipped_in_one_line(short, monkeypatch, capsys):
+    monkeypatch.setitem(PROBLEMS, "normals", replace(PROBLEMS["normals"], needs="no_such_package_at_all"))
+    assert cli.main(["run", "normals", "--tools", "numpy", "--quick"]) == 0
+    assert "normals: skipped, no_such_package_at_all is not installed" in capsys.readouterr().err
+
+
 def test_imports_are_relative():
     """The package has another name where it is installed."""
     for path in Path(timing.__file__).parent.rglob("*.py"):

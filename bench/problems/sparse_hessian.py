@@ -79,5 +79,6 @@ PROBLEM = Problem(
     check=check,
     items=lambda system: system.known.nnz,
     unit="non-zero",
+    needs="scipy",
     baseline="fastad",
 )

@@ -279,9 +279,6 @@ class Data:
 
 
 def cases(quick):
-    if mp is None:
-        say("vmath_accuracy: skipped, mpmath is not installed")
-        return {}
     points = QUICK_POINTS if quick else POINTS
     return {f"{points:,} points each": Data({name: arguments(name, points) for name in FUNCTIONS})}
 
@@ -312,4 +309,5 @@ PROBLEM = Problem(
     items=lambda data: sum(operands[0].size for operands in data.operands.values()),
     unit="value",
     baseline="fastad",
+    needs="mpmath",
 )
