@@ -23,6 +23,7 @@ from .statistics import Samples, pair_means
 
 PER_PATH_BELOW = 4096
 _BLOCK_DOUBLES = 2**22  # of gradients in a block, 32 MiB; of Sobol' points twice that
+_BLOCK_ROWS = 1 << 20  # rows times groups of a block: some 25 ms, so that threads share a run of few paths, too
 Shape = int | tuple[int, ...]
 
 
@@ -120,13 +121,15 @@ def job_of(
     """Return what the engine runs, the coefficients of controls fitted to a pilot."""
     elements = np.flatnonzero(selected.elements) if selected is not None else np.empty(0, np.int64)
     per_lane = per_path or (source.label == "philox" and source.paths < PER_PATH_BELOW)
+    root = recorded.trie.root.recording
+    most = BLOCK_GROUPS if root.guard_rows.size else _BLOCK_ROWS // len(root)
     doubles = max(recorded.differentiated.size * elements.size * (GROUP if per_lane else 1), 1)
     doubles *= max(elements.size, 1) if hessian else 1
     if source.label == "sobol":  # points are kept, where the counter's numbers are made in the kernel
         doubles = max(doubles, GROUP // 2 * sum(count for _, count in source.draws))
     job = Job(
         vector=inputs.vector,
-        source=dataclasses.replace(source, block_groups=max(1, min(BLOCK_GROUPS, _BLOCK_DOUBLES // doubles))),  # type: ignore[type-var]
+        source=dataclasses.replace(source, block_groups=max(1, min(BLOCK_GROUPS, _BLOCK_DOUBLES // doubles, most))),  # type: ignore[type-var]
         selected=elements,
         differentiated=recorded.differentiated,
         n_values=recorded.results.size,
