@@ -541,6 +541,8 @@ def test_json():
         (dict(uniforms=(2, -1)), ValueError, "uniforms="),
         (dict(normals=2.5), TypeError, "normals: expected a whole number, got 2.5"),
         (dict(normals=[1, "2"]), TypeError, "normals: expected a whole number, got '2'"),
+        (dict(executor=3), TypeError, "executor=3: expected an object with the interface of concurrent.futures"),
+        (dict(max_variants=0), ValueError, "max_variants=0: expected at least 1"),
         (dict(args=3.0), TypeError, r"args=3.0: expected a tuple; for a single one args=\(x,\)"),
     ],
     ids=str,
@@ -571,6 +573,17 @@ def test_payoff_that_raises():
     (note,) = caught.value.__notes__
     assert "path 0" in note
     assert "seed 77" in note
+
+
+def test_payoff_with_other_arguments_is_told_what_it_gets():
+    with pytest.raises(TypeError, match="missing 1 required") as caught:
+        fad.monte_carlo(lambda p, z: p * z[0], 2.0, paths=100)
+    assert "z where there are normals=, u where there are uniforms=: with 1 arguments here" in caught.value.__notes__[1]
+
+
+def test_a_payoff_of_nothing_is_a_constant():
+    result = fad.monte_carlo(lambda p: 3.0, {}, paths=100)
+    assert (result.value, result.stderr) == (3.0, 0.0)
 
 
 def digital(p, z):

@@ -18,7 +18,7 @@ import fastad as fad
 
 from ..montecarlo.prepare import Shape
 from .errors import CommandError
-from .ladder import save_ladder
+from .ladder import require_matplotlib, save_ladder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def greeks(options: argparse.Namespace) -> int:
     """Run the command; returns the exit status: 1 where a number is not finite."""
+    if options.plot:
+        require_matplotlib()
     payoff, file = _payoff(options.payoff)
     params = _params(options.params)
     _check_signature(payoff, options)

@@ -8,13 +8,19 @@ from ..montecarlo.result import MonteCarloResult
 from .errors import CommandError
 
 
-def save_ladder(result: MonteCarloResult, path: str) -> None:
-    """Write a picture of all sensitivities, a panel per result of the payoff."""
+def require_matplotlib() -> None:
+    """Raise where there is no matplotlib: before the run, not after it."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError:
         raise CommandError("--plot needs matplotlib: pip install 'fastad[plot]'") from None
+
+
+def save_ladder(result: MonteCarloResult, path: str) -> None:
+    """Write a picture of all sensitivities, a panel per result of the payoff."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     e = result.estimates
     names, wrt = e.result_names(), e.wrt_names()
     titles = names if len(e.gradient) == len(names) else ["sum of all"]

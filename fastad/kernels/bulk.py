@@ -17,30 +17,37 @@ _PART = 512  # elements at a time: their partials stay in the cache
 
 @announced(seconds=10)
 @jit
-def evaluate(op, x, y, out):
-    """Values of an operation; operands of one element belong to every element of the other."""
+def evaluate(op, x, y, start, column, out, index):
+    """Values of an operation, to rows from ``start`` of the column and to ``out``, and the rows to ``index``.
+
+    Operands of one element belong to every element of the other.
+    """
     x_step = WIDTH if x.size > 1 else 0
     y_step = WIDTH if y.size > 1 else 0
-    whole = out.size // WIDTH
     single_x, single_y, last = np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH)
     single_x[:], single_y[:] = x[0], y[0]
-    a = address(x) if x_step else address(single_x)
-    b = address(y) if y_step else address(single_y)
-    value_row(op, a, x_step, b, y_step, a, x_step, address(out), whole)
-    done = whole * WIDTH
-    if done < out.size:
-        for k in range(out.size - done):
-            single_x[k] = x[done + k] if x_step else x[0]
-            single_y[k] = y[done + k] if y_step else y[0]
+    whole = out.size // WIDTH * WIDTH
+    for begin in range(0, whole, _PART):  # copied while it is in the cache: long arrays take as long as memory does
+        end = min(begin + _PART, whole)
+        a = address(x) + 8 * begin if x_step else address(single_x)
+        b = address(y) + 8 * begin if y_step else address(single_y)
+        value_row(op, a, x_step, b, y_step, a, x_step, address(column) + 8 * (start + begin), (end - begin) // WIDTH)
+        out[begin:end] = column[start + begin : start + end]
+    if whole < out.size:
+        for k in range(out.size - whole):
+            single_x[k] = x[whole + k] if x_step else x[0]
+            single_y[k] = y[whole + k] if y_step else y[0]
         s, t = address(single_x), address(single_y)
         value_row(op, s, WIDTH, t, WIDTH, s, WIDTH, address(last), 1)
-        for k in range(out.size - done):
-            out[done + k] = last[k]
+        for k in range(out.size - whole):
+            column[start + whole + k] = out[whole + k] = last[k]
+    for k in range(out.size):
+        index[k] = start + k
 
 
 @announced(seconds=15)
 @jit
-def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
+def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
     """Add the adjoints of the operands of an operation on arrays.
 
     Parameters
@@ -52,6 +59,8 @@ def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
         Rows of the operands, one per element, or one for all; empty where they are passive or consecutive.
     x_first, y_first : int
         First of consecutive rows, -1 where they are not.
+    x_fresh, y_fresh : bool
+        Whether the adjoints of these consecutive rows are to be written, whatever stands there.
     bar : ndarray
         Adjoints of the results.
     adjoint : ndarray, shape (rows + 1,)
@@ -71,13 +80,14 @@ def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
         from_y = address(y) + 8 * begin if fills and y_step else address(b)
         from_v = address(v) + 8 * begin if fills else address(c)
         for side in range(2):
-            rows, first = (x_rows, x_first) if side == 0 else (y_rows, y_first)
+            rows, first, fresh = (x_rows, x_first, x_fresh) if side == 0 else (y_rows, y_first, y_fresh)
             if first < 0 and rows.size == 0:
                 continue
             straight = fills and first >= 0  # into the adjoints themselves
             to = address(adjoint) + 8 * (first + 1 + begin) if straight else address(partial)
-            base = to if straight else address(zeros)
-            base_step = WIDTH if straight else 0
+            reads = straight and not fresh
+            base = to if reads else address(zeros)
+            base_step = WIDTH if reads else 0
             adjoint_row(
                 op, from_x, x_step, from_y, y_step, from_x, x_step, from_v,
                 address(bar) + 8 * begin if straight else address(ones),
@@ -85,6 +95,8 @@ def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, bar, adjoint):
                 (end - begin + WIDTH - 1) // WIDTH,
             )  # fmt: skip
             if not straight:
+                if fresh:
+                    adjoint[first + 1 + begin : first + 1 + end] = 0.0
                 _scatter(partial, begin, end, rows, first, bar, adjoint)
         end = begin
 
@@ -122,21 +134,36 @@ def sums(x, out):
 
 
 @jit
-def reverse_sums(rows, first, count, bar, adjoint):
-    """Add the adjoints of sums of ``count`` elements each to those of the elements, last first."""
+def reverse_sums(rows, first, count, fresh, bar, adjoint):
+    """Add the adjoints of sums of ``count`` elements each to those of the elements, last first.
+
+    Adjoints of consecutive rows are written where they are ``fresh``, whatever stands there.
+    """
+    if first >= 0:
+        for i in range(bar.size):
+            part = adjoint[first + 1 + i * count : first + 1 + (i + 1) * count]
+            if fresh:
+                part[:] = bar[i] + 0.0  # as adding to zero does: no -0.0
+            else:
+                part += bar[i]
+        return
     for i in range(bar.size - 1, -1, -1):
         for k in range(count - 1, -1, -1):
-            at = i * count + k
-            to = np.uint64((first + at if first >= 0 else rows[at]) + 1)
+            to = np.uint64(rows[i * count + k] + 1)
             adjoint[to] = adjoint[to] + bar[i]
 
 
 @jit
 def extent(index):
     """Lowest and highest row, and whether they are consecutive."""
-    low, high, consecutive = index[0], index[0], True
+    first, last = index[0], index[index.size - 1]
+    if last - first == index.size - 1:
+        differs = np.int32(0)
+        for k in range(index.size):  # no way out on the first difference, and so eight at a time
+            differs |= index[k] ^ np.int32(first + k)
+        if differs == 0:
+            return first, last, True
+    low, high = first, first
     for k in range(1, index.size):
-        row = index[k]
-        low, high = min(low, row), max(high, row)
-        consecutive = consecutive and row == index[0] + k
-    return low, high, consecutive
+        low, high = min(low, index[k]), max(high, index[k])
+    return low, high, False

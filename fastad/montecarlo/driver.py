@@ -20,7 +20,7 @@ from .engine import Engine
 from .execute import on_executor
 from .gamma import HESSIANS
 from .gather import gather
-from .prepare import Inputs, checked_args, checked_choice, checked_hessian, checked_paths, job_of, sampled
+from .prepare import Inputs, checked_args, checked_choice, checked_executor, checked_hessian, checked_paths, job_of, sampled
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of
@@ -161,6 +161,7 @@ def monte_carlo(
     checked_choice(method, METHODS, "method")
     hessian, args = checked_choice(hessian, HESSIANS, "hessian"), checked_args(args)
     paths, threads = checked_paths(paths, antithetic, sampler), checked_threads(threads)
+    executor = checked_executor(executor)
     control_of_path, control_mean = parsed_control(control)
     inputs = Inputs(params, normals, uniforms)
     selected = select(inputs.params, wrt)

@@ -41,6 +41,16 @@ def checked_args(args: Any) -> tuple[Any, ...]:
     return tuple(args)
 
 
+def checked_executor(executor: Any) -> Any:
+    """Return what takes tasks, or None; raise TypeError for anything else."""
+    if executor is None or callable(getattr(executor, "submit", None)):
+        return executor
+    raise TypeError(
+        f"executor={executor!r}: expected an object with the interface of concurrent.futures, such as "
+        "ProcessPoolExecutor(4) or a Dask client's get_executor(); threads=4 needs none"
+    )
+
+
 def _whole(number: Any, name: str) -> int:
     try:
         return operator.index(number)
@@ -122,7 +132,7 @@ def job_of(
     elements = np.flatnonzero(selected.elements) if selected is not None else np.empty(0, np.int64)
     per_lane = per_path or (source.label == "philox" and source.paths < PER_PATH_BELOW)
     root = recorded.trie.root.recording
-    most = BLOCK_GROUPS if root.guard_rows.size else _BLOCK_ROWS // len(root)
+    most = BLOCK_GROUPS if root.guard_rows.size else _BLOCK_ROWS // max(len(root), 1)
     doubles = max(recorded.differentiated.size * elements.size * (GROUP if per_lane else 1), 1)
     doubles *= max(elements.size, 1) if hessian else 1
     if source.label == "sobol":  # points are kept, where the counter's numbers are made in the kernel

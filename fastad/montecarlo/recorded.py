@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,11 @@ def record(
         trie.check_repeatable(first)  # random numbers of the payoff's own would be frozen into every path
     except Exception as error:
         error.add_note(f"raised by the payoff on path 0 of seed {seed}, where fastad.monte_carlo records it")
+        if not _takes(payoff, len(inputs.spec.children) + len(args)):
+            error.add_note(
+                "it was called as payoff(params, z, u, *args), z where there are normals=, u where there are uniforms=: "
+                f"with {len(inputs.spec.children) + len(args)} arguments here"
+            )
         raise
     outputs = trie.root.recording.outputs
     if function is payoff:
@@ -82,6 +88,19 @@ def record(
     n, at = parts[0].n_leaves, parts[0].n_leaves + with_sum
     controls = None if control is None else Packing(parts[-1], outputs.shapes[at:])
     return Recorded(trie, Packing(parts[0], outputs.shapes[:n]), gradient, controls)
+
+
+def _takes(f: Callable[..., Any], count: int) -> bool:
+    """Whether a function takes so many arguments; True where it does not say."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _joined(payoff: Callable[..., Any], control: Callable[..., Any] | None, with_sum: bool) -> Callable[..., Any]:

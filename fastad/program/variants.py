@@ -106,6 +106,8 @@ class Trie:
         root: Variant,
         count: int = 1,
     ) -> None:
+        if max_variants < 1:
+            raise ValueError(f"max_variants={max_variants}: expected at least 1, the recording made first")
         self._f, self._inputs, self._to_args = f, inputs, to_args
         self._max_variants = max_variants
         self._lock = threading.Lock()

@@ -7,8 +7,7 @@ follow when a consumer other than the sweep of one seed asks for the columns. A 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +16,13 @@ from ..kernels import bulk as kernels
 from ..kernels import rows as row_kernels
 from ..ops import OPCODE, OPS
 
+if TYPE_CHECKING:
+    from .bulk_sweep import Adjoints
+
 _INPUT = OPCODE["input"]
 _NO_ROWS, _NO_VALUES = np.empty(0, np.int32), np.empty(0)
 Columns = dict[str, NDArray[Any]]
+Vector = NDArray[np.float64]
 
 
 class Bulk(Protocol):
@@ -36,16 +39,11 @@ class Bulk(Protocol):
     def write(self, columns: Columns) -> None:
         """Write the rows."""
 
-    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
-        """Sweep them, given the column of values; ``adjoint`` has shape (rows + 1,)."""
+    def clear(self, adjoint: Vector) -> None:
+        """Write zeros where adjoints of the rows may be read; ``adjoint`` has shape (rows + 1,)."""
 
-
-class BulkAt:
-    """A bulk as a sweep meets it."""
-
-    def __init__(self, bulk: Bulk, column: NDArray[np.float64]) -> None:
-        self.start, self.stop = bulk.start, bulk.stop
-        self.reverse: Callable[[NDArray[np.float64]], None] = lambda adjoint: bulk.reverse(column, adjoint)
+    def reverse(self, column: Vector, adjoints: Adjoints) -> None:
+        """Add the adjoints of the operands, given the values of all rows."""
 
 
 class Side(NamedTuple):
@@ -75,9 +73,16 @@ class Side(NamedTuple):
             return column[self.first : self.high + 1]
         return column[self.rows] if self.rows.size else self.values
 
-    def target(self, partial: str) -> tuple[NDArray[np.int32], int]:
-        """Rows and first row for its adjoint: none where the partial is never anything but zero."""
-        return (_NO_ROWS, -1) if partial == "0.0" else (self.rows, self.first)
+    def target(self, partial: str, adjoints: Adjoints) -> tuple[NDArray[np.int32], int, bool]:
+        """Rows and first row for its adjoint, and whether to write it; none where the partial is always zero."""
+        return (_NO_ROWS, -1, False) if partial == "0.0" else (self.rows, self.first, self.claim(adjoints))
+
+    def claim(self, adjoints: Adjoints) -> bool:
+        """Whether the adjoints are to be written rather than added to."""
+        if self.first >= 0:
+            return adjoints.claim(self.low, self.high)
+        adjoints.settle(self.low, self.high)
+        return False
 
     def row_numbers(self) -> NDArray[np.int32]:
         """Rows, -1 for passive elements."""
@@ -98,7 +103,11 @@ class Inputs(NamedTuple):
         columns["opcode"][rows], columns["arg0"][rows], columns["arg1"][rows] = _INPUT, -1, -1
         columns["partial0"][rows], columns["partial1"][rows] = columns["value"][rows], 0.0
 
-    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+    def clear(self, adjoint: Vector) -> None:
+        """Write zeros where adjoints of the rows may be read."""
+        adjoint[self.start + 1 : self.stop + 1] = 0.0
+
+    def reverse(self, column: Vector, adjoints: Adjoints) -> None:
         """Nothing flows on."""
 
 
@@ -126,13 +135,18 @@ class Elementwise(NamedTuple):
         operands = (self.x.row_numbers(), x, self.y.row_numbers(), y)
         row_kernels.record_elementwise(self.op, *operands, self.start, *columns.values(), out, rows)
 
-    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+    def clear(self, adjoint: Vector) -> None:
+        """Write zeros where adjoints of the rows may be read."""
+        adjoint[self.start + 1 : self.stop + 1] = 0.0
+
+    def reverse(self, column: Vector, adjoints: Adjoints) -> None:
         """Add the adjoints of the operands."""
-        targets = [side.target(partial) for side, partial in zip((self.x, self.y), (*OPS[self.op].partials, "0.0"))]
-        (x_rows, x_first), (y_rows, y_first) = targets
+        partials = (*OPS[self.op].partials, "0.0")
+        x_rows, x_first, x_fresh = self.x.target(partials[0], adjoints)
+        y_rows, y_first, y_fresh = self.y.target(partials[1], adjoints)
         kernels.reverse(
             self.op, self.x.at(column), self.y.at(column), column[self.start : self.stop], x_rows, y_rows, x_first,
-            y_first, adjoint[self.start + 1 : self.stop + 1], adjoint,
+            y_first, x_fresh, y_fresh, adjoints.adjoint[self.start + 1 : self.stop + 1], adjoints.adjoint,
         )  # fmt: skip
 
 
@@ -156,6 +170,11 @@ class Sums(NamedTuple):
         out, rows = np.empty(len(index)), np.empty(len(index), np.int32)
         row_kernels.write_sums(index, values.copy(), self.start, *columns.values(), out, rows)
 
-    def reverse(self, column: NDArray[np.float64], adjoint: NDArray[np.float64]) -> None:
+    def clear(self, adjoint: Vector) -> None:
+        """Write zeros where adjoints of the rows may be read."""
+        adjoint[self.last_rows + 1] = 0.0
+
+    def reverse(self, column: Vector, adjoints: Adjoints) -> None:
         """Add the adjoints of the sums to those of the elements."""
-        kernels.reverse_sums(self.x.rows, self.x.first, self.length, adjoint[self.last_rows + 1], adjoint)
+        bars, fresh = adjoints.adjoint[self.last_rows + 1], self.x.claim(adjoints)
+        kernels.reverse_sums(self.x.rows, self.x.first, self.length, fresh, bars, adjoints.adjoint)

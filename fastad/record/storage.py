@@ -278,9 +278,8 @@ class Storage:
         if bulk is None:
             return False
         self._reserve(out.size)
-        bulk_kernels.evaluate(code, np.ascontiguousarray(x), np.ascontiguousarray(y), out)  # it reads vectors
-        self._columns["value"][bulk.start : bulk.stop] = out
-        index[:] = np.arange(bulk.start, bulk.stop, dtype=np.int32)
+        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)  # the kernel reads vectors
+        bulk_kernels.evaluate(code, x, y, bulk.start, self._columns["value"], out, index)
         self._bulks.append(bulk)
         return True
 

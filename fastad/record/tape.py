@@ -12,11 +12,10 @@ from ..kernels import sweeps
 from ..notation import Rows
 from ..ops import OPCODE
 from ..structure import flatten, leaf_shapes, real_array
-from . import sweep
+from . import bulk_sweep, sweep
 from .active import Active, passive_float
 from .array import ActiveArray
 from .blocks import blocks_at
-from .bulk import BulkAt
 from .condition import Condition, refuse_condition
 from .header import NativeSite
 from .lines import Place, debugging, position
@@ -190,11 +189,9 @@ class Tape(Storage):
         return self._columns_of_sweep()
 
     def _columns_of_sweep(self) -> sweep.Columns:
-        """What sweeps read; bulks are for sweeps of one seed."""
+        """What sweeps read, without bulks."""
         arg0, arg1, partial0, partial1, values = (self._columns[name] for name in _READ)
-        between: list[Any] = [*blocks_at(self._blocks, values), *(BulkAt(bulk, values) for bulk in self._bulks)]
-        between.sort(key=lambda stretch: stretch.start)
-        return sweep.Columns(arg0, arg1, partial0, partial1, between)
+        return sweep.Columns(arg0, arg1, partial0, partial1, blocks_at(self._blocks, values))
 
     def _adjoints(
         self, rows: NDArray[np.int32], seeds: NDArray[np.float64], picked: NDArray[np.int32]
@@ -202,8 +199,9 @@ class Tape(Storage):
         """Adjoints of the picked rows, shape (picked,) + seeds.shape[1:]."""
         if self._bulks and seeds.ndim == 1:
             self._flush_stage()
-            result = sweep.adjoints(self._columns_of_sweep(), rows, seeds, picked, self._adjoint_buffer, (False,))
-            if not np.isnan(result).any():  # else rows are needed, for the zero-factor rule
+            columns, values = self._columns_of_sweep(), self._columns["value"]
+            result = bulk_sweep.adjoints(columns, values, self._bulks, rows, seeds, picked, self._adjoint_buffer)
+            if not sweep.has_nan(result):  # else rows are needed, for the zero-factor rule
                 return result
         return sweep.adjoints(self._sweep_columns(), rows, seeds, picked, self._adjoint_buffer)
 
