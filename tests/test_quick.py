@@ -114,6 +114,18 @@ def quadratic(x):
     return (x * x).sum() + x.ravel()[0] * 3.0
 
 
+def block_of(x):
+    """Rows, a block, rows."""
+    return np.sum(np.linalg.solve(x * x + 1.0, x[:, 0]) ** 2)
+
+
+def behind(x):
+    """A block that the result does not depend on, and that stands behind it."""
+    result = x[0, 0] * x[1, 0]
+    np.linalg.det(x)
+    return result
+
+
 # Function, arguments it was recorded at, others, and whether the quick way takes those.
 CASES = {
     "scalar": (lambda x: x * x, (1.0,), (3.0,), True),
@@ -147,6 +159,14 @@ CASES = {
     "static": (lambda x, n, kind: x**n if kind else x, (2.0, 3, "call"), (4.0, 3, "call"), True),
     "nothing static": (lambda x, a, b: x * x, (2.0, None, True), (4.0, None, True), True),
     "table": (lambda x, y: fad.interp(x, [0.0, 1.0, 2.0], [y, 2.0 * y, 7.0]), (0.3, 1.0), (1.7, 2.0), True),
+    "block": (block_of, (np.eye(3) + 0.1,), (np.arange(9.0).reshape(3, 3) + 7.0 * np.eye(3),), True),
+    "result in a block": (lambda x, y: np.linalg.solve(x, y)[1],
+                          (np.eye(3) + 0.1, np.ones(3)), (np.eye(3) + 0.3, np.arange(3.0)), True),
+    "blocks between rows": (lambda x: np.linalg.det(np.linalg.inv(x * x + np.eye(3)) * fad.exp(x[0, 1])) * x[2, 2],
+                            (np.eye(3) + 0.1,), (np.eye(3) + 0.3,), True),
+    "block behind the result": (behind, (np.eye(2) + 0.1,), (np.eye(2) + 0.3,), True),
+    "block in another branch": (lambda x: np.linalg.det(x) if x[0, 0] > 0.0 else x[1, 1] * 2.0,
+                                (np.eye(2) + 0.1,), (np.eye(2) - 3.0,), False),
     "constant": (lambda x: 4.0, (1.0,), (3.0,), True),
     "input": (lambda x, y: x, (1.0, 2.0), (3.0, 4.0), True),
     "input not used": (lambda x, y: y * y, (1.0, 2.0), (3.0, 4.0), True),
@@ -213,6 +233,32 @@ def test_masked_and_labelled_arrays_are_refused():
     for call in (program, program.grad):
         with pytest.raises(TypeError, match="masked"):
             call(np.ma.masked_array(np.ones(3), [True, False, False]))
+
+
+def test_a_nan_in_a_block_is_masked():
+    """An infinite partial behind a block that it has no part in; the zero-factor rule, as in the general way."""
+    program = fad.record(lambda x: np.linalg.det(x) + fad.where(x[0, 0] > 0.0, fad.sqrt(x[0, 0]), 0.0), np.eye(2))
+    at = np.array([[0.0, 2.0], [3.0, 0.0]])
+    assert_alike(program, at)
+    np.testing.assert_allclose(program.grad(at), [[0.0, -3.0], [-2.0, 0.0]], atol=1e-14)
+
+
+def test_blocks_that_raise(watch):
+    """The error of the rule, and no frame is lost: the next call answers."""
+    program = fad.record(lambda x: np.sum(np.linalg.inv(x)), np.eye(2))
+    program.grad(np.eye(2))
+    for _ in range(3):
+        with pytest.raises(np.linalg.LinAlgError):
+            program.grad(np.zeros((2, 2)))
+        np.testing.assert_allclose(program.grad(2.0 * np.eye(2)), np.full((2, 2), -0.25))
+        assert watch.last()
+
+
+def test_a_guard_before_a_block_spares_it():
+    """The other branch does not ask the rule at all, which would raise there."""
+    program = fad.record(lambda x: np.sum(np.linalg.inv(x)) if x[0, 0] > 0.0 else x[1, 1] * 2.0, np.eye(2))
+    program.grad(np.eye(2))
+    np.testing.assert_array_equal(program.grad(np.zeros((2, 2))), [[0.0, 0.0], [0.0, 2.0]])
 
 
 @pytest.mark.parametrize("result", [lambda x: (x, x * x), lambda x: {"a": x.sum(), "b": [x, 3.0]}, lambda x: x[:0]])
@@ -553,7 +599,7 @@ def test_threads(sizes):
 
 def test_calls_at_the_same_time_have_memory_of_their_own():
     """Three calls meet inside the kernel: no two may hold one frame, and afterwards all are used again."""
-    meeting, frames, plain = threading.Barrier(3, timeout=20.0), [], point_kernels.entry()
+    meeting, frames, plain = threading.Barrier(3, timeout=20.0), [], point_kernels.entry(point_kernels.point)
 
     def point(frame, *rest):
         frames.append(frame)
@@ -574,7 +620,7 @@ def test_calls_at_the_same_time_have_memory_of_their_own():
 
 
 def test_memory_is_given_back_after_an_error():
-    plain = mock.Mock(side_effect=point_kernels.entry())
+    plain = mock.Mock(side_effect=point_kernels.entry(point_kernels.point))
     with mock.patch.object(point_kernels, "entry", return_value=plain):
         program = fad.record(lambda x: x * x, 2.0)
         program(1.0)

@@ -86,6 +86,33 @@ def _opcodes(frame, number):
 
 
 @jit
+def replay_rows(frame, start, stop):
+    """Replay a part of a recording, whose values before are there; returns its first guard that fails, or -1."""
+    tables = (
+        _indices(frame, _STARTS),
+        _indices(frame, _ELEMENT_ROWS),
+        _floats(frame, _ELEMENT_VALUES),
+        _indices(frame, _TABLE_OF_ROW),
+    )
+    return replay_point(
+        _opcodes(frame, _OPCODE), _indices(frame, _ARG0), _indices(frame, _ARG1), _floats(frame, _PASSIVE0),
+        _floats(frame, _PASSIVE1), _indices(frame, _ROWS)[start:stop], tables, _floats(frame, _VALUE),
+        _floats(frame, _PARTIAL0), _floats(frame, _PARTIAL1), _indices(frame, _PICKED),
+    )  # fmt: skip
+
+
+@jit
+def reverse_rows(frame, start, stop, masked):
+    """Reverse a part of a recording."""
+    arg0, picked, adjoint = _indices(frame, _ARG0), _indices(frame, _PICKED), _floats(frame, _ADJOINT)
+    partial0, partial1 = _floats(frame, _PARTIAL0), _floats(frame, _PARTIAL1)
+    if masked:
+        reverse_masked(arg0, picked, partial0, partial1, adjoint, start, stop)
+    else:
+        reverse(arg0, picked, partial0, partial1, adjoint, start, stop)
+
+
+@jit
 def point(frame, vector, first, out):
     """Replay a recording at one point; reverse it from its first output.
 
@@ -108,17 +135,8 @@ def point(frame, vector, first, out):
     """
     arg0, picked, value = _indices(frame, _ARG0), _indices(frame, _PICKED), _floats(frame, _VALUE)
     partial0, partial1, adjoint = _floats(frame, _PARTIAL0), _floats(frame, _PARTIAL1), _floats(frame, _ADJOINT)
-    tables = (
-        _indices(frame, _STARTS),
-        _indices(frame, _ELEMENT_ROWS),
-        _floats(frame, _ELEMENT_VALUES),
-        _indices(frame, _TABLE_OF_ROW),
-    )
     value[: vector.size] = vector
-    failed = replay_point(
-        _opcodes(frame, _OPCODE), arg0, _indices(frame, _ARG1), _floats(frame, _PASSIVE0), _floats(frame, _PASSIVE1),
-        _indices(frame, _ROWS), tables, value, partial0, partial1, picked,
-    )  # fmt: skip
+    failed = replay_rows(frame, 0, value.size)
     output_rows, constants = _indices(frame, _OUTPUT_ROWS), _floats(frame, _OUTPUT_CONSTANTS)
     for k in range(out.size if first < 0 else 0):
         out[k] = value[output_rows[k]] if output_rows[k] >= 0 else constants[k]
@@ -146,9 +164,15 @@ def point(frame, vector, first, out):
     return result, failed
 
 
-def entry() -> Callable[..., tuple[float, int]]:
-    """Return `point` as machine code that trusts its caller: int, two aligned, writeable 1-D float64 arrays, int."""
-    vector = types.Array(types.float64, 1, "C")
-    arguments = (types.int64, vector, types.int64, vector)
-    point.compile(arguments)
-    return point.overloads[arguments].entry_point
+_VECTOR = types.Array(types.float64, 1, "C")  # aligned and writeable
+_ARGUMENTS = {
+    point: (types.int64, _VECTOR, types.int64, _VECTOR),
+    replay_rows: (types.int64, types.int64, types.int64),
+    reverse_rows: (types.int64, types.int64, types.int64, types.boolean),
+}
+
+
+def entry(kernel: Any) -> Callable[..., Any]:
+    """Return a kernel of this file as machine code, which trusts its caller to pass arguments of the types above."""
+    kernel.compile(_ARGUMENTS[kernel])
+    return kernel.overloads[_ARGUMENTS[kernel]].entry_point

@@ -16,6 +16,7 @@ _COND = np.int64(OPCODE["cond"])
 _WHERE = np.int64(OPCODE["where"])
 _LOCATE = OPCODE["locate"]
 _TAKE = OPCODE["take"]
+_BLOCK, _PART = np.int64(OPCODE["block"]), np.int64(OPCODE["part"])
 
 
 @jit
@@ -82,6 +83,17 @@ def record_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, part
         index[k] = row
         count += 1
     return count
+
+
+@jit
+def write_block(x, start, opcode, arg0, arg1, partial0, partial1, values):
+    """A BLOCK row, and a PART row per element of its results."""
+    opcode[start], arg0[start], arg1[start], values[start] = _BLOCK, -1, -1, 0.0
+    partial0[start], partial1[start] = 0.0, 0.0
+    for k in range(x.size):
+        row = start + 1 + k
+        opcode[row], arg0[row], arg1[row], values[row] = _PART, start, -1, x[k]
+        partial0[row], partial1[row] = 0.0, 0.0
 
 
 @jit

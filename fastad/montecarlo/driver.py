@@ -20,7 +20,16 @@ from .engine import Engine
 from .execute import on_executor
 from .gamma import HESSIANS
 from .gather import gather
-from .prepare import Inputs, checked_args, checked_choice, checked_executor, checked_hessian, checked_paths, job_of, sampled
+from .prepare import (
+    Inputs,
+    checked_args,
+    checked_choice,
+    checked_executor,
+    checked_hessian,
+    checked_paths,
+    job_of,
+    sampled,
+)
 from .progress import reporter
 from .recorded import GRADIENTS, record
 from .result import MonteCarloResult, assemble, checkpoint_of

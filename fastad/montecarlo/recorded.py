@@ -75,10 +75,11 @@ def record(
         trie.check_repeatable(first)  # random numbers of the payoff's own would be frozen into every path
     except Exception as error:
         error.add_note(f"raised by the payoff on path 0 of seed {seed}, where fastad.monte_carlo records it")
-        if not _takes(payoff, len(inputs.spec.children) + len(args)):
+        count = len(inputs.spec.children) + len(args)
+        if not _takes(payoff, count):
             error.add_note(
-                "it was called as payoff(params, z, u, *args), z where there are normals=, u where there are uniforms=: "
-                f"with {len(inputs.spec.children) + len(args)} arguments here"
+                "it was called as payoff(params, z, u, *args), z where there are normals=, u where there are "
+                f"uniforms=: with {count} arguments here"
             )
         raise
     outputs = trie.root.recording.outputs

@@ -177,9 +177,7 @@ class Program:
             self._tries[key] = Trie.record(self._f, packing, _as_they_are, self._max_variants, vector)
             self._like = self._like or packing
         trie = self._tries[key]
-        if trie.root.recording.blocks:
-            self._quick = None
-        elif self._quick is None or self._quick.trie is not trie:
+        if self._quick is None or self._quick.trie is not trie:
             self._quick = Quick(trie, packing, self._like or packing)
         return trie
 

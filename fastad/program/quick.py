@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import point as kernels
 from ..packing import Packing, Vector
 from ..structure import Spec, flatten_like, is_input, open_node
+from .evaluator import evaluator
 from .recording import Recording
 from .variants import Trie
 
@@ -24,53 +24,6 @@ _NUMBERS = (*_FLOATS, int)
 _PLAIN_STATIC = (int, bool, str, type(None))
 _NOTHING = np.empty(0)
 _Call = Callable[[tuple[Any, ...], Any], tuple[float, Any] | None]
-
-
-def _evaluator(r: Recording) -> Callable[[Vector, int, Vector], tuple[float, int]]:
-    """``kernels.point`` of a recording: each call takes a frame with scratch memory of its own, and puts it back."""
-    point = kernels.entry()
-    free: list[int] = []
-    alive: list[Any] = []
-
-    def evaluate(vector: Vector, first: int, out: Vector) -> tuple[float, int]:
-        try:
-            frame = free.pop()
-        except IndexError:
-            arrays, frame = _frame(r)
-            alive.append(arrays)
-        try:
-            return point(frame, vector, first, out)
-        finally:
-            free.append(frame)
-
-    return evaluate
-
-
-def _frame(r: Recording) -> tuple[Any, int]:
-    """Arrays of a frame, and its address, valid as long as they are."""
-    n = len(r)
-    arrays = {
-        "opcode": r.opcode,
-        "arg0": r.arg0,
-        "arg1": r.arg1,
-        "passive0": r.partial0,
-        "passive1": r.partial1,
-        "rows": np.arange(n, dtype=np.int32),
-        "table_starts": r.table_starts,
-        "table_rows": r.table_rows,
-        "table_values": r.table_values,
-        "table_of_row": r.table_of_row,
-        "output_rows": r.output_rows,
-        "output_constants": r.output_constants,
-        "value": np.empty(n),
-        "partial0": np.zeros(n),
-        "partial1": np.zeros(n),
-        "picked": r.arg1.copy(),
-        "adjoint": np.empty(n + 1),
-    }
-    columns = [np.ascontiguousarray(arrays[name], dtype) for name, dtype in kernels.COLUMNS]
-    table = np.array([(column.ctypes.data, column.size) for column in columns], np.int64)
-    return (table, columns), int(table.ctypes.data)
 
 
 def _key(argnums: Any) -> Any:
@@ -90,7 +43,7 @@ class Quick:
         self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._count_one = trie.root.count_one
-        self._evaluate = _evaluator(recording)
+        self._evaluate = evaluator(recording)
         self._outputs = recording.outputs
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
         self._gradients: dict[Any, _Call] = {}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import sweeps
+from ..kernels.bulk import extent
 from .blocks import BlockAt
 from .bulk import Bulk
 from .sweep import Columns, pick
@@ -36,6 +37,8 @@ class Adjoints:
 
     def settle(self, low: int, high: int) -> None:
         """Let adjoints of rows ``low`` to ``high`` be added to, or read."""
+        if not self._waiting:
+            return
         for bulk in [bulk for bulk in self._waiting.values() if bulk.start <= high and low < bulk.stop]:
             bulk.clear(self.adjoint)
             del self._waiting[bulk.start]
@@ -76,15 +79,17 @@ def adjoints(
     buffer: Callable[[int], Vector],
 ) -> Vector:
     """Adjoints of the picked rows for one seed of each of the given ones; ``values`` is the column of all rows."""
-    stop = int(rows.max(initial=-1)) + 1
-    blocks = [block for block in columns.blocks if block.start < stop]
-    bulks = [bulk for bulk in bulks if bulk.start < stop]
-    between: list[BlockAt | Bulk] = sorted([*blocks, *bulks], key=lambda stretch: stretch.start)
-    stop = max([stop, *(stretch.stop for stretch in between[-1:])])
-    adjoint = buffer(max(stop, int(picked.max(initial=-1)) + 1) + 1)
+    if not rows.size or not picked.size:
+        return np.zeros(picked.size)
+    lowest, highest, _ = extent(rows)
+    blocks = [block for block in columns.blocks if block.start <= highest]
+    bulks = [bulk for bulk in bulks if bulk.start <= highest]
+    between: list[BlockAt | Bulk] = sorted([*blocks, *bulks], key=_start)
+    stop = max([highest + 1, *(stretch.stop for stretch in between[-1:])])
+    low, high, consecutive = extent(picked)
+    adjoint = buffer(max(stop, high + 1) + 1)
     found = Adjoints(adjoint, bulks)
-    if rows.size:
-        found.settle(int(rows.min()), int(rows.max()))
+    found.settle(lowest, highest)
     np.add.at(adjoint, rows + 1, seeds)
     end = stop
     for stretch in reversed(between):
@@ -96,12 +101,16 @@ def adjoints(
         elif not found.waits(stretch):
             stretch.reverse(values, found)
     _reverse(columns, found, 0, end)
-    if picked.size:
-        found.settle(int(picked.min()), int(picked.max()))
-    return pick(adjoint, picked)
+    found.settle(low, high)
+    return pick(adjoint, picked, low, consecutive)
+
+
+def _start(stretch: BlockAt | Bulk) -> int:
+    return stretch.start
 
 
 def _reverse(columns: Columns, found: Adjoints, start: int, stop: int) -> None:
-    if start < stop:
-        found.settle_operands(columns, start, stop)
-        sweeps.reverse(*columns[:4], found.adjoint, start, stop)
+    if start == stop:
+        return
+    found.settle_operands(columns, start, stop)
+    sweeps.reverse(columns.arg0, columns.arg1, columns.partial0, columns.partial1, found.adjoint, start, stop)

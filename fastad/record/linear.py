@@ -141,7 +141,7 @@ class Linearization:
         ]
         operands, results = self._arrays(block)
         found = _ruled(block, block.rule.adjoints, operands, results, given, block.wanted)
-        for (_, targets, _), bar in zip(block.operands, found, strict=True):
+        for targets, bar in zip([x.rows for x in block.operands], found, strict=True):
             if bar is not None:
                 inside = self._within(targets)
                 numbers = self._numbers(bar, targets.shape)
@@ -183,7 +183,7 @@ class Linearization:
     def _across(self, block: Block, dot_rows: NDArray[np.int64], dots: NDArray[np.float64]) -> None:
         """Record a block's rule for the tangents of its operands; fills in those of its results."""
         given: list[Any] = []
-        for _, rows, is_active in block.operands:
+        for rows, is_active in [(x.rows, x.is_active) for x in block.operands]:
             if not is_active:
                 given.append(None)
                 continue
@@ -213,10 +213,7 @@ class Linearization:
     def _arrays(self, block: Block) -> tuple[list[Any], list[Any]]:
         """Operands and results of a block, active where they are on the tape."""
         values = self._tape._columns["value"]
-        operands = [
-            self._array(np.where(x.rows >= 0, values[x.rows], x.values), x.rows) if x.is_active else x.values
-            for x in block.operands
-        ]
+        operands = [self._array(x.at(values), x.rows) if x.is_active else x.values for x in block.operands]
         every = np.arange(len(self._tape), dtype=np.int32)
         results = zip(block.results(values), block.results(every))
         return operands, [self._array(part.copy(), rows) for part, rows in results]

@@ -56,7 +56,6 @@ _COLUMNS = (
     ("value", np.float64),
 )
 _GUARD = float(OPCODE["guard"])
-_BLOCK, _PART = OPCODE["block"], OPCODE["part"]
 
 
 def _column(number: int, rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -331,14 +330,11 @@ class Storage:
 
     def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
         """A BLOCK row, and a PART row for every element of the results; returns the block."""
-        self._check_operands(max((int(x.rows.max()) for x in operands if x.is_active), default=-1))
-        start = self._reserve(1 + sum(result.size for result in results))
+        self._check_operands(max((x.highest for x in operands), default=-1))
+        parts = np.concatenate([np.empty(0), *(result.reshape(-1) for result in results)])
+        start = self._reserve(1 + parts.size)
         block = Block(start, rule, tuple(operands), tuple(result.shape for result in results))
-        columns = {name: column[start : block.stop] for name, column in self._columns.items()}
-        columns["opcode"][:1], columns["opcode"][1:] = _BLOCK, _PART
-        columns["arg0"][:1], columns["arg0"][1:], columns["arg1"][:] = -1, start, -1
-        columns["partial0"][:], columns["partial1"][:] = 0.0, 0.0
-        columns["value"][:] = np.concatenate([np.zeros(1), *(result.ravel() for result in results)])
+        kernels.write_block(parts, start, *self._columns.values())
         self._tables.use(start, self._tables.add_arrays([x.rows for x in operands], [x.values for x in operands]))
         self._blocks.append(block)
         return block

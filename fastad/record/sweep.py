@@ -42,7 +42,8 @@ def adjoints(
         return np.zeros((picked.size, *seeds.shape[1:]))
     blocks = _blocks_before(columns, stop)
     stop = max(stop, *(block.stop for block in blocks[-1:]), 0)
-    size = max(stop, int(picked.max()) + 1) + 1
+    low, high, consecutive = extent(picked)
+    size = max(stop, high + 1) + 1
     for masked in (False, True):
         adjoint = buffer(size) if seeds.ndim == 1 else np.empty((size, *seeds.shape[1:]))
         adjoint.fill(0.0)
@@ -53,17 +54,16 @@ def adjoints(
             block.reverse(adjoint)
             end = block.start
         _reverse(columns, adjoint, 0, end, masked)
-        result = pick(adjoint, picked)
+        result = pick(adjoint, picked, low, consecutive)
         if not has_nan(result):
             break
     return result
 
 
-def pick(adjoint: NDArray[np.float64], rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Adjoints of some rows, as a copy, from those of all."""
-    low, high, consecutive = extent(rows) if rows.size else (-1, -1, False)
+def pick(adjoint: NDArray[np.float64], rows: NDArray[Any], low: int, consecutive: bool) -> NDArray[np.float64]:
+    """Adjoints of some rows, as a copy, from those of all; the lowest of them, and whether they are consecutive."""
     if consecutive and low >= 0:
-        return adjoint[low + 1 : high + 2].copy()
+        return adjoint[low + 1 : low + 1 + rows.size].copy()
     result = adjoint[rows + 1]
     result[rows < 0] = 0.0  # the row in front collects what belongs to nobody
     return result

@@ -124,8 +124,8 @@ class Tape(Storage):
             )
         if tape is not self:
             raise TapeError(f"{role} is on {tape!r}, not on {self!r}")
-        rows = np.atleast_1d(np.asarray(leaf._rows(), dtype=np.int32)).ravel()
-        if rows.size and rows.max() >= len(self):
+        rows = np.asarray(leaf._rows(), dtype=np.int32).ravel()  # contiguous, as kernels are compiled for
+        if rows.max(initial=-1) >= len(self):
             raise TapeError(f"{role} is row {rows.max()} of a tape rewound or cleared to {len(self)} rows")
         return rows
 
@@ -177,6 +177,8 @@ class Tape(Storage):
         return spec.unflatten(shaped)
 
     def _output_rows(self, outputs: Any) -> NDArray[np.int32]:
+        if isinstance(outputs, Active | ActiveArray):
+            return self._rows_of(outputs, "output")
         leaves, spec = flatten(outputs)
         for static in spec.statics():
             refuse_condition(static, "output")
