@@ -162,6 +162,7 @@ CASES = {
     "block": (block_of, (np.eye(3) + 0.1,), (np.arange(9.0).reshape(3, 3) + 7.0 * np.eye(3),), True),
     "result in a block": (lambda x, y: np.linalg.solve(x, y)[1],
                           (np.eye(3) + 0.1, np.ones(3)), (np.eye(3) + 0.3, np.arange(3.0)), True),
+    "block alone": (np.linalg.det, (np.eye(3) + 0.1,), (np.eye(3) + 0.3,), True),
     "blocks between rows": (lambda x: np.linalg.det(np.linalg.inv(x * x + np.eye(3)) * fad.exp(x[0, 1])) * x[2, 2],
                             (np.eye(3) + 0.1,), (np.eye(3) + 0.3,), True),
     "block behind the result": (behind, (np.eye(2) + 0.1,), (np.eye(2) + 0.3,), True),
