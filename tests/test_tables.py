@@ -196,6 +196,29 @@ def test_errors():
         fad.take(stale, x)
 
 
+def test_tables_of_rows_that_were_rewound_are_dropped():
+    """A loop that records again from a mark keeps no more memory with every turn; tables from before stay known."""
+    tape = fad.Tape()
+    x, table = tape.input(1.3), tape.inputs(FP)
+    before = fad.interp(x, XP, table)
+    mark = tape.mark()
+    counts = set()
+    for k in range(5):
+        tape.rewind(mark)
+        y = fad.interp(x, XP, table * float(k)) + before + fad.take([x, 2.0, float(k)], x)
+        y = y + np.linalg.det(np.eye(3) * x) + fad.interp(x * 2.0, XP, table)
+        counts.add(len(tape._tables.columns()["table_starts"]))
+        late = tape.reverse(y)
+        fresh = fad.Tape()
+        u, other = fresh.input(1.3), fresh.inputs(FP)
+        z = fad.interp(u, XP, other * float(k)) + fad.interp(u, XP, other) + fad.take([u, 2.0, float(k)], u)
+        z = z + np.linalg.det(np.eye(3) * u) + fad.interp(u * 2.0, XP, other)
+        np.testing.assert_allclose(late, fresh.reverse(z), rtol=1e-13)
+    assert len(counts) == 1
+    tape.rewind(0)
+    assert len(tape._tables.columns()["table_starts"]) == 1
+
+
 def test_programs_with_tables_are_saved(tmp_path):
     program = fad.record(weighted, 0.3, FP, 1.1)
     program.save(tmp_path / "f.npz")

@@ -7,6 +7,7 @@ its elements, row -1 where an element is passive. A LOCATE row finds the cell of
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ class Tables:
     def __init__(self) -> None:
         self._rows: list[Sequence[NDArray[np.int32]]] = []  # of a table, one array after the other
         self._values: list[Sequence[NDArray[np.float64]]] = []
+        self._first_users: list[int] = []  # row of each table; ascending, as tables are made when they are used
         self._known: dict[tuple[bytes, bytes], int] = {}
         self._users: list[tuple[int, int]] = []  # (row, table), ascending rows
 
@@ -32,6 +34,7 @@ class Tables:
         tables._rows = [[columns["table_rows"][i:j]] for i, j in pairwise(starts)]
         tables._values = [[columns["table_values"][i:j]] for i, j in pairwise(starts)]
         tables._users = list(zip(columns["table_users"].tolist(), columns["table_used"].tolist()))
+        tables._first_users = [0] * len(tables._rows)
         return tables
 
     def add(self, rows: NDArray[np.int32], values: NDArray[np.float64]) -> int:
@@ -50,13 +53,16 @@ class Tables:
     def use(self, row: int, table: int) -> None:
         """Note that a row looks into a table."""
         self._users.append((row, table))
+        self._first_users += [row] * (table + 1 - len(self._first_users))  # an error may have left some unused
 
     def rewind(self, mark: int) -> None:
-        """Forget the rows from a mark on; tables stay, their elements are checked when they are used."""
+        """Forget the rows from a mark on, and the tables that no row before looks into."""
         while self._users and self._users[-1][0] >= mark:
             del self._users[-1]
-        if mark == 0:
-            self.__init__()  # type: ignore[misc]
+        kept = bisect_left(self._first_users, mark)
+        if kept < len(self._rows):
+            del self._rows[kept:], self._values[kept:], self._first_users[kept:]
+            self._known = {key: table for key, table in self._known.items() if table < kept}
 
     def used(self, stop: int, only: Collection[int] | None = None) -> tuple[NDArray[np.int32], ...]:
         """Starts and elements of all tables, and the table of each row up to ``stop``, -1 where there is none.
