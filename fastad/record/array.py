@@ -239,8 +239,8 @@ _PASSIVE = np.full((), -1, np.int32)
 _NOTHING = np.zeros(()), _PASSIVE, None  # in place of a second operand
 
 
-def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
-    """Values, rows and tape of an operand; passive ones have rows -1 and no tape."""
+def operand(x: Any, copy: bool = True) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
+    """Values, rows and tape of an operand; passive ones have rows -1 and no tape, and are not copied if only read."""
     if isinstance(x, ActiveArray):
         return x._value, x._index, x.tape
     if isinstance(x, Active):
@@ -250,14 +250,16 @@ def operand(x: Any) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | N
     if isinstance(x, list | tuple):
         x = array(x)
         return operand(x)
-    values = real_array(x, "operand")
+    values = real_array(x, "operand", copy=copy)
+    if not values.flags.carray:  # to numba another type, for which kernels would be compiled again
+        values = values.copy()
     return values, np.full(values.shape, -1, np.int32), None
 
 
 def elementwise(code: int, first: Any, *rest: Any) -> Any:
     """Apply an operation of the table with broadcasting; passive elements leave no row."""
-    x, i, tape = operand(first)
-    y, j, other = operand(rest[0]) if rest else _NOTHING
+    x, i, tape = operand(first, copy=False)
+    y, j, other = operand(rest[0], copy=False) if rest else _NOTHING
     if tape is None:
         tape = other
     elif other is not None and other is not tape:

@@ -33,7 +33,8 @@ _NONE.setflags(write=False)
 class Rule(Protocol):
     """What a block computes, and its derivatives. Arrays come and go in the shapes of operands and results.
 
-    A rule that ``stacks`` gives values and adjoints of numbers also for arrays that all have one more axis in front.
+    A rule that ``stacks`` gives values and adjoints of numbers also for arrays that all have one more axis in front; it
+    returns new arrays, and leaves those that it gets as they are. Others get copies, and what they return is copied.
     """
 
     name: str
@@ -160,7 +161,9 @@ class BlockAt:
         self.start, self.stop = block.row, block.stop
         self._block = block
         self._operands = block.operand_values(values)
-        self._results = [part.copy() for part in block.results(values)]
+        self._results = block.results(values)
+        if not block.rule.stacks:
+            self._results = [part.copy() for part in self._results]
 
     def reverse(self, adjoint: NDArray[np.float64]) -> None:
         """Add the adjoints of the operands; ``adjoint`` has shape (rows + 1,) or (rows + 1, k)."""
@@ -171,7 +174,8 @@ class BlockAt:
         bars = self._block.results(adjoint[1:])
         if not any(bar.any() for bar in bars):  # a product with an exactly zero factor is zero
             return
-        bars = [bar.copy() for bar in bars]
+        if not self._block.rule.stacks:
+            bars = [bar.copy() for bar in bars]
         with np.errstate(all="ignore"):  # NaN and inf flow, as through rows
             found = self._block.rule.adjoints(self._operands, self._results, bars, self._block.wanted)
         for operand, bar in zip(self._block.operands, found, strict=True):

@@ -22,4 +22,6 @@ def call_rule(rule: Rule, *operands: Any) -> list[Any]:
     recorded = [Operand.of(x[0].copy(), x[1].copy()) if isinstance(x, tuple) else Operand.passive(x) for x in arrays]
     block = tape._append_block(rule, recorded, results)
     rows = block.results(np.arange(block.row, block.stop, dtype=np.int32), 0)
-    return [ActiveArray(result.copy(), index.copy(), tape) for result, index in zip(results, rows)]
+    if not rule.stacks:
+        results = [result.copy() for result in results]
+    return [ActiveArray(result, index, tape) for result, index in zip(results, rows)]
