@@ -197,6 +197,7 @@ def masked_array(what: str) -> TypeError:
 
 
 _ONE_LEAF = Spec(_LEAF)
+_FLOAT64 = np.dtype(np.float64)
 
 
 def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple[list[Leaf], Spec]:
@@ -206,6 +207,8 @@ def flatten(structure: Any, is_leaf: Callable[[Any], bool] = is_result) -> tuple
 
 def flatten_like(spec: Spec | None, structure: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Leaf], Spec]:
     """Flatten, but take any number as a leaf where ``spec`` has one: 2 is welcome where 2.0 was recorded."""
+    if type(structure) is np.ndarray and structure.dtype is _FLOAT64:  # a leaf to all who ask
+        return [structure], _ONE_LEAF
     leaves: list[Leaf] = []
     return leaves, _visit(spec, structure, is_leaf, leaves)
 

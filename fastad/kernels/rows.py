@@ -52,6 +52,15 @@ def write_staged(staged, start, opcode, arg0, arg1, partial0, partial1, values):
 
 
 @jit
+def write_inputs(x, start, opcode, arg0, arg1, partial0, partial1, values):
+    """One INPUT row per number."""
+    for k in range(x.size):
+        row = start + k
+        opcode[row], arg0[row], arg1[row], values[row] = _INPUT, -1, -1, x[k]
+        partial0[row], partial1[row] = x[k], 0.0
+
+
+@jit
 def write_elementwise(op, a, x, b, y, start, opcode, arg0, arg1, partial0, partial1, values):
     """One row per element of the operands a (rows) and x (values), b and y."""
     for i in range(x.size):

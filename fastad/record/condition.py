@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TapeError
+from ..kernels.bulk import highest
 from ..ops import OPCODE, OPS
 from .dispatch import array_function, array_ufunc
 from .storage import Storage
@@ -189,7 +190,7 @@ class ConditionArray(_NoNumber):
 
     def _rows(self) -> NDArray[np.int32]:
         """Rows of the conditions; raises where a rewind has dropped them."""
-        self.tape._check_operands(int(self._index.max(initial=-1)))
+        self.tape._check_operands(highest(self._index))
         return self._index
 
     def _guarded(self) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from numba.core.dispatcher import Dispatcher
 from ..errors import NestingError, TapeError
 from ..packing import Packing
 from ..structure import Spec, flatten, is_active, is_result, leaf_shapes, real_array, refuse_foreign
-from .active import two_tapes
+from .active import Active, two_tapes
 from .condition import refuse_condition
 from .tape import Tape
 
@@ -98,10 +98,17 @@ def refuse_dicts(args: Any) -> None:
             refuse_dicts(arg)
 
 
+_NUMBER = Packing(Spec("leaf"), [()])
+
+
 class Outputs:
     """Leaves of a recorded function's result: rows where active, numbers where not."""
 
     def __init__(self, tape: Tape, result: Any) -> None:
+        if type(result) is Active and result.tape is tape:  # what follows, written out for the commonest result
+            self.packing = _NUMBER
+            self.rows, self.values = np.array([result._rows()], np.int32), np.array([result._value])
+            return
         leaves, spec = flatten(result, is_result)
         self.packing = Packing(spec, leaf_shapes(leaves))
         if spec.kind != "leaf":

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import TapeError
+from ..kernels.bulk import extent
 from ..kernels.rows import scalar_value
 from ..ops import BY_NAME, OPCODE, OPS, Op
 from ..structure import flatten, is_result, real_array
 from . import dual
 from .active import RECORDERS, REFLECTED, Active, is_whole, passive_float, whole_power
-from .array import ActiveArray, common_tape, elementwise, operand, spread
+from .array import ActiveArray, broadcast, common_tape, elementwise, operand, spread
 from .condition import Condition, ConditionArray
 from .dispatch import ARRAY_FUNCTIONS, COMPLEX_UFUNCS, UFUNCS, complex_function, is_complex
 from .dual import Dual
@@ -151,8 +152,8 @@ def _where_array(condition: Condition | ConditionArray, a: Any, b: Any) -> Any:
     if common_tape(parts) not in (None, tape):
         raise TapeError("condition and operands of two tapes in fastad.where")
     rows = np.asarray(condition._rows(), np.int32)
-    shape = np.broadcast_shapes(rows.shape, *(value.shape for value, _, _ in parts))
-    if isinstance(condition, ConditionArray) and (rows < 0).any():
+    shape = broadcast(rows.shape, broadcast(parts[0][0].shape, parts[1][0].shape))
+    if rows.size and isinstance(condition, ConditionArray) and extent(rows.ravel())[0] < 0:
         raise TapeError("an array of conditions without rows")
     x, y = (spread(value, shape) for value, _, _ in parts)
     i, j = (spread(index, shape) for _, index, _ in parts)

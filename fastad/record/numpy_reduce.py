@@ -49,7 +49,8 @@ def _accumulating(ufunc: Any) -> Callable[..., Any]:
 def _count(a: Any, axis: Axis, mask: Any, keepdims: bool) -> Any:
     """Number of elements taken, which conditions make active."""
     if mask is True:
-        return math.prod(np.shape(a)[n] for n in axes_of(axis, np.ndim(a)))
+        shape = a.shape if isinstance(a, ActiveArray) else np.shape(a)
+        return math.prod(shape if axis is None else (shape[n] for n in axes_of(axis, len(shape))))
     ones = where(mask, np.ones(np.shape(a)), 0.0)
     return np.sum(ones, axis=axis, keepdims=keepdims)
 

@@ -229,12 +229,11 @@ class Storage:
     def _append_inputs(self, x: NDArray[np.float64]) -> int:
         """One INPUT row per number; returns the first."""
         start = self._reserve(x.size)
-        self._columns["value"][start : start + x.size] = x
-        inputs = Inputs(start, start + x.size)
         if self._takes_bulk(x.size):
-            self._bulks.append(inputs)
+            self._columns["value"][start : start + x.size] = x
+            self._bulks.append(Inputs(start, start + x.size))
         else:
-            inputs.write(self._columns)
+            kernels.write_inputs(x, start, *self._columns.values())
         return start
 
     def _takes_bulk(self, size: int) -> bool:
@@ -305,7 +304,7 @@ class Storage:
         if self._takes_bulk(x.size):
             out, rows = self._append_sums(index[None], x[None])
             return float(out[0]), int(rows[0])
-        self._check_operands(int(index.max(initial=-1)))
+        self._check_operands(bulk_kernels.highest(index))
         start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
         self._give_back(start + count)
@@ -315,7 +314,7 @@ class Storage:
         self, index: NDArray[np.int32], x: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """Sums of the rows of a matrix, each in order; their values and rows, -1 where all elements are passive."""
-        self._check_operands(int(index.max(initial=-1)))
+        self._check_operands(bulk_kernels.highest(index))
         start = self._reserve(len(x) * max(x.shape[1] - 1, 0))
         side = Side.of(index.reshape(-1), x.reshape(-1)) if self._takes_bulk(x.size) and x.shape[1] > 1 else None
         if side is not None and side.high >= 0:
@@ -432,10 +431,8 @@ class Storage:
         mark = operator.index(mark)
         if not 0 <= mark <= len(self):
             raise TapeError(f"rewind to {mark}: not a mark of this tape, which has {len(self)} rows")
-        if any(bulk.start < mark < bulk.stop for bulk in self._bulks):
-            self._flush()
-        while self._bulks and self._bulks[-1].start >= mark:
-            del self._bulks[-1]
+        if self._bulks:
+            self._rewind_bulks(mark)
         if mark < self._flushed:
             self._stage = []
             self._flushed = mark
@@ -451,6 +448,12 @@ class Storage:
             del self._blocks[-1]
         while self._guard_rows and self._guard_rows[-1] >= mark:
             del self._guard_rows[-1], self._guard_sites[-1]
+
+    def _rewind_bulks(self, mark: int) -> None:
+        if any(bulk.start < mark < bulk.stop for bulk in self._bulks):
+            self._flush()
+        while self._bulks and self._bulks[-1].start >= mark:
+            del self._bulks[-1]
 
     def clear(self) -> None:
         """Drop all rows and inputs; values recorded before must not be used again."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ShapeError, TapeError
 from ..kernels import sweeps
+from ..kernels.bulk import highest
 from ..notation import Rows
 from ..ops import OPCODE
 from ..structure import flatten, leaf_shapes, real_array
@@ -125,7 +126,7 @@ class Tape(Storage):
         if tape is not self:
             raise TapeError(f"{role} is on {tape!r}, not on {self!r}")
         rows = np.asarray(leaf._rows(), dtype=np.int32).ravel()  # contiguous, as kernels are compiled for
-        if rows.max(initial=-1) >= len(self):
+        if highest(rows) >= len(self):
             raise TapeError(f"{role} is row {rows.max()} of a tape rewound or cleared to {len(self)} rows")
         return rows
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TapeError
+from ..kernels.bulk import highest
 from ..nonfinite import origin_of_adjoint, origin_of_tangent, report
 from . import sweep
 from .active import Active
@@ -194,7 +195,7 @@ class WatchedTape(Tape):
         return start
 
     def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
-        self._check_operands(int(index.max(initial=-1)))
+        self._check_operands(highest(index))
         self._require_values(index, x)
         start = len(self)
         total = super()._append_sum(index, x)
@@ -202,7 +203,7 @@ class WatchedTape(Tape):
         return total
 
     def _append_sums(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> Any:
-        self._check_operands(int(index.max(initial=-1)))
+        self._check_operands(highest(index))
         self._require_values(index, x)
         start = len(self)
         sums = super()._append_sums(index, x)
