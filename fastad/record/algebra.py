@@ -98,13 +98,13 @@ class _Inverse:
 class _Determinant:
     """C = det A (section 2.2.4)."""
 
-    name, stacks = "det", False
+    name, stacks = "det", True
 
     def values(self, operands: Arrays) -> Arrays:
         return [np.asarray(np.linalg.det(operands[0]))]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
-        return [bars[0] * _cofactors(operands[0], results[0])]
+        return [bars[0][..., None, None] * _cofactors(operands[0], results[0])]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         return [(_cofactors(operands[0], results[0]) * dots[0]).sum()]
@@ -115,8 +115,8 @@ def _cofactors(a: Array, det: Array) -> Array:
     if not isinstance(a, np.ndarray):
         return det * inv(a).T
     u, s, vt = np.linalg.svd(a)
-    others = np.array([np.prod(np.delete(s, i)) for i in range(s.size)])
-    return np.linalg.det(u) * np.linalg.det(vt) * (u * others) @ vt
+    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(s.shape[-1])], axis=-1)
+    return (np.linalg.det(u) * np.linalg.det(vt))[..., None, None] * (u * others[..., None, :]) @ vt
 
 
 class _LogDeterminant:
@@ -162,17 +162,17 @@ def _half_lower(a: Array) -> Array:
 class _QR:
     """A = Q R with as many columns in Q as in A, at most as many as rows (Walter and Lehmann 2018 for the adjoint)."""
 
-    name, stacks = "qr", False
+    name, stacks = "qr", True
 
     def values(self, operands: Arrays) -> Arrays:
         return list(np.linalg.qr(operands[0]))
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (q, r), (q_bar, r_bar) = results, bars
-        n = r.shape[0]
-        m = contract(r, r_bar.T) - contract(q_bar.T, q)
-        mirrored = m * np.tri(n) + (m * np.tri(n, k=-1)).T
-        return [solve(r, (q_bar + contract(q, mirrored)).T).T]
+        n = r.shape[-1]
+        m = contract(r, _transposed(r_bar)) - contract(_transposed(q_bar), q)
+        mirrored = m * np.tri(n) + _transposed(m * np.tri(n, k=-1))
+        return [_transposed(_solved(r, _transposed(q_bar + contract(q, mirrored))))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         (q, r), a_dot = results, dots[0]
@@ -190,15 +190,15 @@ class _Eigh:
     Where eigenvalues are equal their vectors have no derivative: what depends on the vectors is inf or NaN there.
     """
 
-    name, stacks = "eigh", False
+    name, stacks = "eigh", True
 
     def values(self, operands: Arrays) -> Arrays:
         return list(np.linalg.eigh(_symmetric(operands[0])))
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (w, v), (w_bar, v_bar) = results, bars
-        inner = _masked(_gaps(w), contract(v.T, v_bar)) + np.eye(w.shape[0]) * w_bar
-        return [_symmetric(contract(contract(v, inner), v.T))]
+        inner = _masked(_gaps(w), contract(_transposed(v), v_bar)) + np.eye(w.shape[-1]) * w_bar[..., None, :]
+        return [_symmetric(contract(contract(v, inner), _transposed(v)))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         w, v = results
@@ -208,10 +208,9 @@ class _Eigh:
 
 def _gaps(w: Array) -> Array:
     """1 / (w_j - w_i), and 0 on the diagonal."""
-    n = w.shape[0]
-    unit = np.eye(n)
+    unit = np.eye(w.shape[-1])
     with np.errstate(divide="ignore"):
-        return _masked(1.0 - unit, 1.0 / (w.reshape(1, n) - w.reshape(n, 1) + unit))
+        return _masked(1.0 - unit, 1.0 / (w[..., None, :] - w[..., :, None] + unit))
 
 
 class _LeastSquares:
