@@ -9,6 +9,7 @@ import pytest
 import fastad as fad
 from fastad import recorded
 from fastad.ops import OPS
+from fastad.program import runs
 from fastad.record import bulk_sweep, storage
 
 N = 1511  # more than the threshold, and no multiple of a vector or of a part
@@ -157,6 +158,75 @@ def test_seeds_and_independents_of_waiting_adjoints(name, few, as_rows, monkeypa
     for a, b in ((late, early), (late_y, early_y), (late_x, early_x)):
         assert same(a, b)
         assert same(np.signbit(a), np.signbit(b))
+
+
+# -------------------- the same stretches of rows in a recording --------------------
+
+RUNS = FUNCTIONS | {
+    "running sums": lambda x: np.sum(np.cumsum(x) * OTHER) + np.cumsum(x * x)[700],
+    "a sum that starts with an operand": lambda x: np.sum(x[5] + x[:900].sum() * x[900:]),
+    "an element summed again and again": lambda x: np.sum(np.broadcast_to(x[3], (900,))) * x[4],
+    "a sum of numbers and one active": lambda x: np.sum(np.where(X == X[7], x, X)) * x[0],
+    "numbers on either side": lambda x: np.sum(OTHER * x - (2.0 - x) / (x + OTHER)),
+    "one row for all": lambda x: np.sum(x[3] * x[600:] - x[7] / x[:911]) + np.sum(x[2] ** x[600:]),
+    "an operand that overlaps": lambda x: np.sum(x[1:] * x[:-1]) + np.sum(x[3] * x[:900]) + np.sum(x[:800] - x[3]),
+    "backwards": lambda x: np.sum(x[::-1] * OTHER * x),
+    "a partial that is never anything": lambda x: np.sum(np.sign(x - 0.6) * x) + np.sum(np.floor(3.0 * x)),
+    "special functions between": lambda x: np.sum(fad.lgamma(x) * x) + np.sum(np.arctan(x) * OTHER),
+    "results inside": lambda x: (x * x * OTHER)[700],
+}
+
+
+@pytest.mark.parametrize("shortest", [2, 3, 50])
+@pytest.mark.parametrize("name", RUNS)
+def test_programs_replay_runs_with_the_bits_of_rows(name, shortest, monkeypatch):
+    function = RUNS[name]
+    monkeypatch.setattr(runs, "_SHORTEST", shortest)
+    monkeypatch.setattr(bulk_sweep, "_LONG", 100 if shortest == 3 else 10**9)
+    program = fad.record(function, X)
+    found = runs.find(program._trie_for(*program._bind((X,))).root.recording)
+    assert found or shortest == 50  # numbers and actives take turns in shorter stretches
+    for at in (X, X[::-1] * 0.9 + 0.05, X):
+        value, gradient = program.value_and_grad(at)
+        again = program.value_and_grad(at)  # by the quick way, which the first call has taught
+        expected = fad.value_and_grad(function)(at)
+        assert same(program(at), expected[0])
+        assert same(value, expected[0])
+        assert same(again[0], expected[0])
+        assert same(gradient, expected[1])
+        assert same(again[1], expected[1])
+
+
+def test_which_rows_are_runs():
+    """Operations, a sum; not what reads a row of its own stretch, nor rows of two kinds in turn."""
+    m = 4096
+
+    def f(x):
+        y = np.exp(x) * x
+        total = np.sum(y - OTHER[:1].repeat(m))
+        for k in range(3000):
+            total = total * x[k]
+        return total + sum(x[k] * x[k + 1] - x[0] for k in range(3000))
+
+    program = fad.record(f, np.ones(m))
+    found = runs.find(program._trie_for(*program._bind((np.ones(m),))).root.recording)
+    assert [type(run).__name__ for run in found] == ["Elementwise"] * 3 + ["Chain"]
+    assert [run.stop - run.start for run in found] == [m, m, m, m - 1]
+
+
+def test_a_nan_in_a_run_is_masked(monkeypatch):
+    """Rows of a run get the partials that the zero-factor rule needs when it does."""
+    monkeypatch.setattr(runs, "_SHORTEST", 2)
+    f = lambda x: np.sum(np.where(x > 0.0, 1.0, 0.0) * np.sqrt(x)) + np.sum(x * OTHER)  # noqa: E731
+    program = fad.record(f, X)
+    program.grad(X)
+    at = X.copy()
+    at[[3, 500]] = 0.0
+    expected = OTHER + np.where(at > 0.0, 0.5 / np.sqrt(np.where(at > 0.0, at, 1.0)), 0.0)
+    for _ in range(2):
+        np.testing.assert_allclose(program.grad(at), expected, rtol=1e-15)
+        assert same(program.grad(at), fad.grad(f)(at))
+        assert same(program.grad(X), fad.grad(f)(X))
 
 
 def test_columns_are_those_of_rows(function, as_rows):

@@ -20,7 +20,8 @@ _PART = 512  # elements at a time: their partials stay in the cache
 def evaluate(op, x, y, start, column, out, index):
     """Values of an operation, to rows from ``start`` of the column and to ``out``, and the rows to ``index``.
 
-    Operands of one element belong to every element of the other.
+    Operands of one element belong to every element of the other. An empty ``index`` asks for the column alone, of which
+    ``out`` is then the part.
     """
     x_step = WIDTH if x.size > 1 else 0
     y_step = WIDTH if y.size > 1 else 0
@@ -32,7 +33,8 @@ def evaluate(op, x, y, start, column, out, index):
         a = address(x) + 8 * begin if x_step else address(single_x)
         b = address(y) + 8 * begin if y_step else address(single_y)
         value_row(op, a, x_step, b, y_step, a, x_step, address(column) + 8 * (start + begin), (end - begin) // WIDTH)
-        out[begin:end] = column[start + begin : start + end]
+        if index.size:
+            out[begin:end] = column[start + begin : start + end]
     if whole < out.size:
         for k in range(out.size - whole):
             single_x[k] = x[whole + k] if x_step else x[0]
@@ -41,7 +43,7 @@ def evaluate(op, x, y, start, column, out, index):
         value_row(op, s, WIDTH, t, WIDTH, s, WIDTH, address(last), 1)
         for k in range(out.size - whole):
             column[start + whole + k] = out[whole + k] = last[k]
-    for k in range(out.size):
+    for k in range(index.size):
         index[k] = start + k
 
 
@@ -151,6 +153,63 @@ def reverse_sums(rows, first, count, fresh, bar, adjoint):
         for k in range(count - 1, -1, -1):
             to = np.uint64(rows[i * count + k] + 1)
             adjoint[to] = adjoint[to] + bar[i]
+
+
+@jit
+def chain(x, y, out):
+    """Partial sums of x[0], y[0], y[1], ..., in order; a y of one element is added again and again."""
+    total = x[0]
+    for k in range(out.size):
+        total = total + y[k if y.size > 1 else 0]
+        out[k] = total
+
+
+@jit
+def reverse_chain(x_row, y_rows, y_first, start, stop, adjoint):
+    """Add the adjoints of partial sums, rows ``start`` to ``stop - 1``, to those of what is summed, last first."""
+    bar = adjoint[stop]
+    for k in range(stop - start - 1, -1, -1):
+        if k == 0 and x_row >= 0:
+            adjoint[np.uint64(x_row + 1)] += bar
+        if y_first >= 0:
+            adjoint[np.uint64(y_first + k + 1)] += bar
+        elif y_rows.size:
+            adjoint[np.uint64(y_rows[0] + 1)] += bar
+        if k > 0:
+            bar = adjoint[np.uint64(start + k)] + bar
+
+
+@jit
+def find_runs(opcode, arg0, arg1, allowed, add, shortest, out):
+    """Rows that are one operation on consecutive operands, or on one, recorded before; and chains of additions.
+
+    Fills ``out`` with (first row, row behind the last, whether it is a chain) of those of ``shortest`` and more rows;
+    returns their number.
+    """
+    count, start = 0, 0
+    while start < opcode.size:
+        stop, is_chain = start + 1, False
+        if allowed[opcode[start]]:
+            is_chain = stop < opcode.size and opcode[stop] == add == opcode[start] and arg0[stop] == start
+            while stop < opcode.size and opcode[stop] == opcode[start]:
+                follows = arg0[stop] == stop - 1 if is_chain else _follows(arg0, start, stop)
+                if not follows or not _follows(arg1, start, stop):
+                    break
+                stop += 1
+        if stop - start >= shortest:
+            out[count, 0], out[count, 1], out[count, 2] = start, stop, is_chain
+            count += 1
+        start = stop
+    return count
+
+
+@jit
+def _follows(arg, start, row):
+    """Whether the operand of a row is that of the row before, or the next one, as from ``start`` on."""
+    step = arg[row] - arg[row - 1]
+    if arg[start] < 0 and step != 0:
+        return False
+    return (step == 0 or step == 1) and step == arg[start + 1] - arg[start] and arg[row] < start
 
 
 @jit

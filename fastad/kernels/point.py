@@ -102,17 +102,6 @@ def replay_rows(frame, start, stop):
 
 
 @jit
-def reverse_rows(frame, start, stop, masked):
-    """Reverse a part of a recording."""
-    arg0, picked, adjoint = _indices(frame, _ARG0), _indices(frame, _PICKED), _floats(frame, _ADJOINT)
-    partial0, partial1 = _floats(frame, _PARTIAL0), _floats(frame, _PARTIAL1)
-    if masked:
-        reverse_masked(arg0, picked, partial0, partial1, adjoint, start, stop)
-    else:
-        reverse(arg0, picked, partial0, partial1, adjoint, start, stop)
-
-
-@jit
 def point(frame, vector, first, out):
     """Replay a recording at one point; reverse it from its first output.
 
@@ -168,7 +157,6 @@ _VECTOR = types.Array(types.float64, 1, "C")  # aligned and writeable
 _ARGUMENTS = {
     point: (types.int64, _VECTOR, types.int64, _VECTOR),
     replay_rows: (types.int64, types.int64, types.int64),
-    reverse_rows: (types.int64, types.int64, types.int64, types.boolean),
 }
 
 

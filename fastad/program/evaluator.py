@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from ..kernels import point as kernels
 from ..packing import Vector
-from ..record.blocks import BlockAt
-from ..record.sweep import has_nan
-from .recording import Recording
+from ..record import sweep
+from ..record.blocks import Block, BlockAt
+from ..record.bulk_sweep import Adjoints, reverse
+from .recording import Point, Recording
+from .runs import Run, find
 
 Evaluator = Callable[[Vector, int, Vector], tuple[float, int]]  # as `kernels.point`, without the frame
 
 
 def evaluator(r: Recording) -> Evaluator:
     """Return ``kernels.point`` of a recording: each call takes a frame with memory of its own, and puts it back."""
-    if r.blocks:
-        return _with_blocks(r)
+    runs = find(r)
+    if r.blocks or runs:
+        return _by_stretches(r, runs)
     point = kernels.entry(kernels.point)
     free: list[int] = []
     alive: list[Any] = []
@@ -38,49 +42,53 @@ def evaluator(r: Recording) -> Evaluator:
     return evaluate
 
 
-def _with_blocks(r: Recording) -> Evaluator:
-    """``kernels.point`` of a recording with BLOCK rows: kernels for the rows between them, each rule on its arrays."""
-    replay, reverse = kernels.entry(kernels.replay_rows), kernels.entry(kernels.reverse_rows)
+def _by_stretches(r: Recording, runs: Sequence[Run]) -> Evaluator:
+    """``kernels.point`` of a recording with BLOCK rows or runs: kernels for the rows between them."""
+    replay = kernels.entry(kernels.replay_rows)
+    pieces: list[tuple[int, int, Block | Run]] = [(block.row, block.stop, block) for block in r.blocks]
+    pieces = sorted([*pieces, *((run.start, run.stop, run) for run in runs)], key=itemgetter(0))
     row, active = int(r.output_rows[0]) if r.output_rows.size else -1, np.flatnonzero(r.output_rows >= 0)
-    before = [block for block in r.blocks if block.row <= row]
-    stop = max(row + 1, r.n_inputs, *(block.stop for block in before[-1:]))
+    before = [piece for start, _, piece in pieces if start <= row]
+    end = max(row + 1, r.n_inputs, *(stop for start, stop, _ in pieces if start <= row))
+    waiting = [run for run in runs if run.start <= row]
     free: list[tuple[Any, int]] = []
 
     def replayed(frame: int, values: Vector) -> int:
-        start = 0
-        for block in r.blocks:
-            failed = replay(frame, start, block.row)
+        at = 0
+        for start, stop, piece in pieces:
+            failed = replay(frame, at, start)
             if failed >= 0:
                 return failed
-            block.evaluate(values)
-            start = block.stop
-        return replay(frame, start, len(r))
+            piece.evaluate(values)
+            at = stop
+        return replay(frame, at, len(r))
 
-    def reversed_(frame: int, values: Vector, adjoint: Vector) -> None:
-        for masked in (False, True):
-            adjoint[: stop + 1] = 0.0
-            adjoint[row + 1] = 1.0
-            end = stop
-            for block in reversed(before):
-                reverse(frame, block.stop, end, masked)
-                BlockAt(block, values).reverse(adjoint)
-                end = block.row
-            reverse(frame, 0, end, masked)
-            if not has_nan(adjoint[1 : r.n_inputs + 1]):
-                break
+    def slopes(arrays: dict[str, Any], frame: int) -> Vector:
+        values, adjoint = arrays["value"], arrays["adjoint"]
+        columns = sweep.Columns(*(arrays[name] for name in ("arg0", "picked", "partial0", "partial1")))
+        found = Adjoints(adjoint[: end + 1], waiting)
+        found.settle(row, row)
+        adjoint[row + 1] = 1.0
+        between = [BlockAt(piece, values) if isinstance(piece, Block) else piece for piece in before]
+        reverse(columns, values, between, found, end)
+        if not sweep.has_nan(result := adjoint[1 : r.n_inputs + 1]):
+            return result
+        for run in runs:  # the zero-factor rule is one of rows, with their partials
+            replay(frame, run.start, run.stop)
+        point = Point(values, arrays["picked"], arrays["partial0"], arrays["partial1"], -1)
+        return r.slopes(point, np.array([row], np.int32), np.ones(1), np.arange(r.n_inputs))
 
     def evaluate(vector: Vector, first: int, out: Vector) -> tuple[float, int]:
         try:
             arrays, frame = free.pop()
         except IndexError:
             arrays, frame = _frame(r)
-        values, adjoint = arrays["value"], arrays["adjoint"]
+        values = arrays["value"]
         try:
             values[: vector.size] = vector
             failed = replayed(frame, values)
             if failed < 0 and first >= 0 and row >= 0:
-                reversed_(frame, values, adjoint)
-                out[:] = adjoint[first + 1 : first + 1 + out.size]
+                out[:] = slopes(arrays, frame)[first : first + out.size]
             elif failed < 0 and first >= 0:
                 out[:] = 0.0
             elif failed < 0 and out.size:

@@ -25,8 +25,8 @@ Columns = dict[str, NDArray[Any]]
 Vector = NDArray[np.float64]
 
 
-class Bulk(Protocol):
-    """Rows ``start`` to ``stop - 1``, of which the columns hold only the values that other rows may read."""
+class Swept(Protocol):
+    """Rows ``start`` to ``stop - 1`` that are swept together."""
 
     @property
     def start(self) -> int:
@@ -36,14 +36,18 @@ class Bulk(Protocol):
     def stop(self) -> int:
         """Row behind the last."""
 
-    def write(self, columns: Columns) -> None:
-        """Write the rows."""
-
     def clear(self, adjoint: Vector) -> None:
         """Write zeros where adjoints of the rows may be read; ``adjoint`` has shape (rows + 1,)."""
 
     def reverse(self, column: Vector, adjoints: Adjoints) -> None:
         """Add the adjoints of the operands, given the values of all rows."""
+
+
+class Bulk(Swept, Protocol):
+    """Rows of which the columns hold only the values that other rows may read."""
+
+    def write(self, columns: Columns) -> None:
+        """Write the rows."""
 
 
 class Side(NamedTuple):
@@ -126,6 +130,11 @@ class Elementwise(NamedTuple):
         apart = x.high < y.low or y.high < x.low or x.high < 0 or y.high < 0
         same = x.first >= 0 and (x.first, x.high) == (y.first, y.high)
         return cls(start, start + size, op, x, y) if apart or same else None
+
+    def evaluate(self, column: Vector) -> None:
+        """Fill in the values of the rows, from those of the operands."""
+        out = column[self.start : self.stop]
+        kernels.evaluate(self.op, self.x.at(column), self.y.at(column), self.start, column, out, _NO_ROWS)
 
     def write(self, columns: Columns) -> None:
         """Write the rows."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..kernels import sweeps
 from ..kernels.bulk import extent
 from .blocks import BlockAt
-from .bulk import Bulk
+from .bulk import Bulk, Swept
 from .sweep import Columns, pick
 
 Vector = NDArray[np.float64]
@@ -26,7 +26,7 @@ _FEW = 4_096  # rows whose operands are looked at: more of them may add to any r
 class Adjoints:
     """Adjoints of all rows, shape (rows + 1,), of which some long stretches wait to be written."""
 
-    def __init__(self, adjoint: Vector, bulks: Sequence[Bulk]) -> None:
+    def __init__(self, adjoint: Vector, bulks: Sequence[Swept]) -> None:
         self.adjoint = adjoint
         self._waiting = {bulk.start: bulk for bulk in bulks if bulk.stop - bulk.start >= _LONG}
         at = 0
@@ -64,7 +64,7 @@ class Adjoints:
         self.settle(low, high)
         return False
 
-    def waits(self, bulk: Bulk) -> bool:
+    def waits(self, bulk: Swept) -> bool:
         """Whether nothing was added to these rows: their adjoints are zero, and add nothing to any other."""
         return bulk.start in self._waiting
 
@@ -91,18 +91,23 @@ def adjoints(
     found = Adjoints(adjoint, bulks)
     found.settle(lowest, highest)
     np.add.at(adjoint, rows + 1, seeds)
+    reverse(columns, values, between, found, stop)
+    found.settle(low, high)
+    return pick(adjoint, picked, low, consecutive)
+
+
+def reverse(columns: Columns, values: Vector, between: Sequence[BlockAt | Swept], found: Adjoints, stop: int) -> None:
+    """Sweep the rows before ``stop``, and the stretches between them that sweep themselves, in ascending order."""
     end = stop
     for stretch in reversed(between):
         _reverse(columns, found, stretch.stop, end)
         end = stretch.start
         if isinstance(stretch, BlockAt):
             found.settle(0, end)
-            stretch.reverse(adjoint)
+            stretch.reverse(found.adjoint)
         elif not found.waits(stretch):
             stretch.reverse(values, found)
     _reverse(columns, found, 0, end)
-    found.settle(low, high)
-    return pick(adjoint, picked, low, consecutive)
 
 
 def _start(stretch: BlockAt | Bulk) -> int:
