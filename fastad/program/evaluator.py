@@ -54,7 +54,7 @@ def _by_stretches(r: Recording, runs: Sequence[Run]) -> Evaluator:
     free: list[tuple[Any, int]] = []
 
     def replayed(frame: int, values: Vector) -> int:
-        at = 0
+        at = r.n_inputs
         for start, stop, piece in pieces:
             failed = replay(frame, at, start)
             if failed >= 0:
@@ -70,7 +70,7 @@ def _by_stretches(r: Recording, runs: Sequence[Run]) -> Evaluator:
         found.settle(row, row)
         adjoint[row + 1] = 1.0
         between = [BlockAt(piece, values) if isinstance(piece, Block) else piece for piece in before]
-        reverse(columns, values, between, found, end)
+        reverse(columns, values, between, found, r.n_inputs, end)
         if not sweep.has_nan(result := adjoint[1 : r.n_inputs + 1]):
             return result
         for run in runs:  # the zero-factor rule is one of rows, with their partials

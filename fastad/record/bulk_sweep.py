@@ -91,13 +91,15 @@ def adjoints(
     found = Adjoints(adjoint, bulks)
     found.settle(lowest, highest)
     np.add.at(adjoint, rows + 1, seeds)
-    reverse(columns, values, between, found, stop)
+    reverse(columns, values, between, found, 0, stop)
     found.settle(low, high)
     return pick(adjoint, picked, low, consecutive)
 
 
-def reverse(columns: Columns, values: Vector, between: Sequence[BlockAt | Swept], found: Adjoints, stop: int) -> None:
-    """Sweep the rows before ``stop``, and the stretches between them that sweep themselves, in ascending order."""
+def reverse(
+    columns: Columns, values: Vector, between: Sequence[BlockAt | Swept], found: Adjoints, start: int, stop: int
+) -> None:
+    """Sweep rows ``start`` to ``stop - 1``, and the stretches among them that sweep themselves, in ascending order."""
     end = stop
     for stretch in reversed(between):
         _reverse(columns, found, stretch.stop, end)
@@ -107,7 +109,7 @@ def reverse(columns: Columns, values: Vector, between: Sequence[BlockAt | Swept]
             stretch.reverse(found.adjoint)
         elif not found.waits(stretch):
             stretch.reverse(values, found)
-    _reverse(columns, found, 0, end)
+    _reverse(columns, found, start, end)
 
 
 def _start(stretch: BlockAt | Bulk) -> int:
