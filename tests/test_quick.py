@@ -31,7 +31,7 @@ class Watch:
 
     def __init__(self, monkeypatch):
         self.answers = []
-        for name in ("value", "value_and_grad"):
+        for name in ("value", "value_and_grad", "vjp"):
             monkeypatch.setattr(Quick, name, self._watched(getattr(Quick, name)))
 
     def _watched(self, method):
@@ -83,6 +83,7 @@ def assert_alike(program, *args, argnums=0):
         assert_same_structures(value, slow_value)
         assert_same_structures(gradient, slow_gradient, assert_same_numbers)
         assert_same_structures(program.grad(*args, argnums=argnums), slow_gradient, assert_same_numbers)
+        assert_same_structures(program.vjp(args, 1.5), slow.vjp(args, 1.5), assert_same_numbers)
 
 
 # -------------------- the same numbers --------------------
@@ -99,6 +100,8 @@ def test_random_programs(code, seed, argnums):
         point = rng.uniform(-1.5, 1.5, 3).tolist()
         assert_alike(program, *point, argnums=argnums)
         assert_same_structures(several(*point), general(several)(*point))
+        seeds = {"last": 0.7, "all": np.array([1.0, -2.0, 0.0, 3.0])}
+        assert_same_structures(several.vjp(point, seeds), general(several).vjp(point, seeds), assert_same_numbers)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +189,8 @@ def test_structures_and_types(name, watch):
     watch.answers.clear()
     program(*args)
     program.value_and_grad(*args)
-    assert watch.answers == [quick, quick]
+    program.vjp(args, 1.0)
+    assert watch.answers == [quick] * 3
 
 
 def memory(x):
@@ -234,6 +238,25 @@ def test_masked_and_labelled_arrays_are_refused():
     for call in (program, program.grad):
         with pytest.raises(TypeError, match="masked"):
             call(np.ma.masked_array(np.ones(3), [True, False, False]))
+
+
+def test_pullbacks_of_several_results(watch):
+    """Results that are inputs, numbers, the same row twice; arrays of the answer are the caller's own."""
+    f = lambda x, y: [x, x[1] * y, x[1] * y, 4.0, [np.linalg.solve(np.eye(2) * y, x[:2])], x * y]  # noqa: E731
+    program = fad.record(f, np.ones(3), 2.0)
+    at = (np.array([1.0, 2.0, 5.0]), 3.0)
+    seeds = [np.array([1.0, 10.0, 100.0]), 2.0, 3.0, 7.0, [np.array([1.0, 0.5])], np.zeros(3)]
+    first = program.vjp(at, seeds)
+    assert watch.last()
+    assert_same_structures(first, general(program).vjp(at, seeds), assert_same_numbers)
+    expected = fad.vjp(f, *at)[1](seeds)
+    for ours, theirs in zip(first[1], expected):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-15)
+    program.vjp((np.zeros(3), 1.0), seeds)
+    assert_same_structures(first, general(program).vjp(at, seeds), assert_same_numbers)
+    for wrong in (seeds[:-1], "seeds", np.ones(13)):
+        with pytest.raises(ShapeError, match="expected a structure like"):
+            program.vjp(at, wrong)
 
 
 def test_a_nan_in_a_block_is_masked():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..packing import Packing, Vector
 from ..structure import Spec, flatten_like, is_input, open_node
-from .evaluator import evaluator
+from .evaluator import Stretches, evaluator
 from .recording import Recording
 from .variants import Trie
 
@@ -44,7 +44,8 @@ class Quick:
         recording = trie.root.recording
         self._count_one = trie.root.count_one
         self._evaluate = evaluator(recording)
-        self._outputs = recording.outputs
+        self._inputs, self._outputs = recording.inputs, recording.outputs
+        self._stretches: Stretches | None = None
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
         self._gradients: dict[Any, _Call] = {}
 
@@ -111,6 +112,19 @@ class Quick:
         """Value and gradient at these arguments, written to ``out`` if it is given; or None."""
         call = self._gradients.get(argnums if type(argnums) is int else _key(argnums))
         return None if call is None else call(args, out)
+
+    def vjp(self, args: tuple[Any, ...], seeds: Any) -> tuple[Any, Any] | None:
+        """Value, and adjoints of all arguments for seeds of the result's structure; or None."""
+        vector = self._bind(args)
+        if vector is None:
+            return None
+        if self._stretches is None:
+            self._stretches = Stretches(self.trie.root.recording)
+        outputs, adjoints, failed = self._stretches.pullback(vector, self._outputs.matches(seeds))
+        if failed >= 0:
+            return None
+        self._count_one()
+        return self._outputs.unpack(outputs), self._inputs.unpack(adjoints)
 
 
 def _holds(out: Any, shape: tuple[int, ...]) -> bool:
