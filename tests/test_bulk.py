@@ -34,7 +34,7 @@ def same(a, b):
     return np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True)
 
 
-ELEMENTWISE = [op for op in OPS if op.kind == "smooth" and not op.special]
+ELEMENTWISE = [op for op in OPS if op.kind == "smooth"]
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)

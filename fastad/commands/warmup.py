@@ -78,7 +78,7 @@ def arrays() -> None:
     fad.exp2(_X)
     fad.interp(0.5, _X, _X)
     long = np.linspace(0.1, 1.0, 4096)
-    for take in (lambda x: np.sum(x * x), lambda x: np.sum((x * x[::-1]).reshape(2, -1).sum(axis=1) * x[0])):
+    for take in (lambda x: np.sum(x * fad.exp2(x)), lambda x: np.sum((x * x[::-1]).reshape(2, -1).sum(axis=1) * x[0])):
         fad.grad(take)(long)
         program = fad.record(take, long)
         for _ in range(2):

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import announced, jit
+from ._jit import announced, jit, jit_inlined
 from ._simd import WIDTH, address, fma
-from .replay import adjoint_row, value_row
+from .replay import adjoint_row, adjoint_row_special, value_row, value_row_special
 
 _PART = 512  # elements at a time: their partials stay in the cache
 
 
 @announced(seconds=10)
 @jit
-def evaluate(op, x, y, start, column, out, index):
+def evaluate(op, special, x, y, start, column, out, index):
     """Values of an operation, to rows from ``start`` of the column and to ``out``, and the rows to ``index``.
 
     Operands of one element belong to every element of the other. An empty ``index`` asks for the column alone, of which
-    ``out`` is then the part.
+    ``out`` is then the part. ``special`` is None, or True for special functions: a kernel of their own.
     """
     x_step = WIDTH if x.size > 1 else 0
     y_step = WIDTH if y.size > 1 else 0
@@ -32,7 +32,8 @@ def evaluate(op, x, y, start, column, out, index):
         end = min(begin + _PART, whole)
         a = address(x) + 8 * begin if x_step else address(single_x)
         b = address(y) + 8 * begin if y_step else address(single_y)
-        value_row(op, a, x_step, b, y_step, a, x_step, address(column) + 8 * (start + begin), (end - begin) // WIDTH)
+        to = address(column) + 8 * (start + begin)
+        _values(op, special, a, x_step, b, y_step, to, (end - begin) // WIDTH)
         if index.size:
             out[begin:end] = column[start + begin : start + end]
     if whole < out.size:
@@ -40,21 +41,31 @@ def evaluate(op, x, y, start, column, out, index):
             single_x[k] = x[whole + k] if x_step else x[0]
             single_y[k] = y[whole + k] if y_step else y[0]
         s, t = address(single_x), address(single_y)
-        value_row(op, s, WIDTH, t, WIDTH, s, WIDTH, address(last), 1)
+        _values(op, special, s, np.int64(WIDTH), t, np.int64(WIDTH), address(last), 1)
         for k in range(out.size - whole):
             column[start + whole + k] = out[whole + k] = last[k]
     for k in range(index.size):
         index[k] = start + k
 
 
+@jit_inlined
+def _values(op, special, a, a_step, b, b_step, out, vectors):
+    if special is None:
+        value_row(op, a, a_step, b, b_step, a, a_step, out, vectors)
+    else:
+        value_row_special(op, a, a_step, b, b_step, a, a_step, out, vectors)
+
+
 @announced(seconds=15)
 @jit
-def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
+def reverse(op, special, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
     """Add the adjoints of the operands of an operation on arrays.
 
     Parameters
     ----------
     op : int
+    special : None or True
+        As in `evaluate`.
     x, y, v : ndarray
         Operands and values; operands of one element belong to every element.
     x_rows, y_rows : int32 array
@@ -90,12 +101,16 @@ def reverse(op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar
             reads = straight and not fresh
             base = to if reads else address(zeros)
             base_step = WIDTH if reads else 0
-            adjoint_row(
+            row = (
                 op, from_x, x_step, from_y, y_step, from_x, x_step, from_v,
                 address(bar) + 8 * begin if straight else address(ones),
                 to if side == 0 else 0, base, base_step, to if side == 1 else 0, base, base_step,
                 (end - begin + WIDTH - 1) // WIDTH,
             )  # fmt: skip
+            if special is None:
+                adjoint_row(*row)
+            else:
+                adjoint_row_special(*row)
             if not straight:
                 if fresh:
                     adjoint[first + 1 + begin : first + 1 + end] = 0.0

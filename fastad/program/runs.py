@@ -19,7 +19,7 @@ from ..record.bulk_sweep import Adjoints
 from .recording import Recording
 
 _SHORTEST = 2048  # rows: 20 us one by one, twice the Python for a run
-_ALLOWED = np.array([op.kind == "smooth" and not op.special for op in OPS])
+_ALLOWED = np.array([op.kind == "smooth" for op in OPS])
 _ADD = OPCODE["add"]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..kernels import bulk as kernels
 from ..kernels import rows as row_kernels
+from ..kernels.batch import IS_SPECIAL
 from ..ops import OPCODE, OPS
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ _INPUT = OPCODE["input"]
 _NO_ROWS, _NO_VALUES = np.empty(0, np.int32), np.empty(0)
 Columns = dict[str, NDArray[Any]]
 Vector = NDArray[np.float64]
+
+
+def special(op: int) -> bool | None:
+    """What the kernels want to know: special functions are in kernels of their own, compiled when one is met."""
+    return True if IS_SPECIAL[op] else None
 
 
 class Swept(Protocol):
@@ -134,7 +140,9 @@ class Elementwise(NamedTuple):
     def evaluate(self, column: Vector) -> None:
         """Fill in the values of the rows, from those of the operands."""
         out = column[self.start : self.stop]
-        kernels.evaluate(self.op, self.x.at(column), self.y.at(column), self.start, column, out, _NO_ROWS)
+        kernels.evaluate(
+            self.op, special(self.op), self.x.at(column), self.y.at(column), self.start, column, out, _NO_ROWS
+        )
 
     def write(self, columns: Columns) -> None:
         """Write the rows."""
@@ -153,9 +161,10 @@ class Elementwise(NamedTuple):
         partials = (*OPS[self.op].partials, "0.0")
         x_rows, x_first, x_fresh = self.x.target(partials[0], adjoints)
         y_rows, y_first, y_fresh = self.y.target(partials[1], adjoints)
+        values = self.x.at(column), self.y.at(column), column[self.start : self.stop]
         kernels.reverse(
-            self.op, self.x.at(column), self.y.at(column), column[self.start : self.stop], x_rows, y_rows, x_first,
-            y_first, x_fresh, y_fresh, adjoints.adjoint[self.start + 1 : self.stop + 1], adjoints.adjoint,
+            self.op, special(self.op), *values, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh,
+            adjoints.adjoint[self.start + 1 : self.stop + 1], adjoints.adjoint,
         )  # fmt: skip
 
 

@@ -29,10 +29,9 @@ from numpy.typing import NDArray
 from ..errors import TapeError, TapeFullError
 from ..kernels import bulk as bulk_kernels
 from ..kernels import rows as kernels
-from ..kernels.batch import IS_SPECIAL
 from ..ops import OPCODE
 from .blocks import Block, Operand, Rule
-from .bulk import Bulk, Elementwise, Inputs, Side, Sums
+from .bulk import Bulk, Elementwise, Inputs, Side, Sums, special
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
 from .lines import caller
 from .tables import Tables
@@ -254,11 +253,7 @@ class Storage:
 
         Operands of one element belong to every element of the other.
         """
-        if (
-            self._takes_bulk(out.size)
-            and not IS_SPECIAL[code]
-            and self._record_bulk(code, arg0, x, arg1, y, out, index)
-        ):
+        if self._takes_bulk(out.size) and self._record_bulk(code, arg0, x, arg1, y, out, index):
             return
         start = self._reserve(out.size)
         count = kernels.record_elementwise(code, arg0, x, arg1, y, start, *self._columns.values(), out, index)
@@ -277,7 +272,7 @@ class Storage:
             return False
         self._reserve(out.size)
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)  # the kernel reads vectors
-        bulk_kernels.evaluate(code, x, y, bulk.start, self._columns["value"], out, index)
+        bulk_kernels.evaluate(code, special(code), x, y, bulk.start, self._columns["value"], out, index)
         self._bulks.append(bulk)
         return True
 
