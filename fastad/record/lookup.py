@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError, TapeError
+from ..kernels.bulk import highest
 from ..kernels.lookup import find_cell
 from ..ops import OPCODE
 from ..structure import is_active
@@ -35,7 +36,7 @@ def take(table: Any, position: Any) -> Any:
     ShapeError
         The table is empty or has more than one axis.
     """
-    values, rows, tape = operand(array(table) if isinstance(table, list | tuple) else table)
+    values, rows, tape = operand(array(table) if isinstance(table, list | tuple) else table, copy=False)
     if values.ndim != 1 or values.size == 0:
         raise ShapeError(f"a table has one axis and at least one element, got shape {values.shape}; ravel() it")
     position = lowered(position)
@@ -57,7 +58,7 @@ def _limited(position: float, size: int) -> int:
 
 
 def _record_take(tape: Storage, rows: NDArray[np.int32], values: NDArray[np.float64], position: Active) -> Active:
-    tape._check_operands(position.index, int(rows.max()))
+    tape._check_operands(position.index, highest(rows))
     at = _limited(position._value, values.size)
     table = tape._tables.add(rows, values)
     value = float(values[at])
