@@ -196,6 +196,59 @@ def test_errors():
         fad.take(stale, x)
 
 
+POINTS = np.array([[-2.0, 0.0, 0.3, 1.0], [2.5, 3.9, 4.0, 77.0]])
+WEIGHTS = np.cos(np.arange(8.0)).reshape(2, 4)
+
+
+def looked_up(x, fp):
+    """At an array of points, and by an array of positions, truncated and limited."""
+    return fad.interp(x, XP, fp) * 2.0 + fad.take(fp, x * 1.2 - 1.0) * x
+
+
+def looked_up_singly(x, fp):
+    rows = [[looked_up(x[i, j], fp) for j in range(4)] for i in range(2)]
+    return fad.array(rows) if hasattr(rows[0][0], "tape") else np.array(rows)
+
+
+@pytest.mark.parametrize("what", ["points", "table", "both", "mixed"])
+def test_arrays_of_points_have_the_numbers_of_single_ones(what):
+    """Values bit by bit; adjoints of table elements are sums in another order."""
+
+    def scalar(f):
+        def g(x, fp):
+            x = fad.array([[x[0, 0], *POINTS[0, 1:]], x[1]]) if what == "mixed" else x
+            return (f(x, fp) * WEIGHTS).sum()
+
+        return g
+
+    argnums = {"points": 0, "table": 1, "both": (0, 1), "mixed": (0, 1)}[what]
+    value, gradient = fad.value_and_grad(scalar(looked_up), argnums)(POINTS, FP)
+    singly, expected = fad.value_and_grad(scalar(looked_up_singly), argnums)(POINTS, FP)
+    assert value == pytest.approx(singly, rel=1e-15)
+    for a, b in zip(*(g if isinstance(argnums, tuple) else (g,) for g in (gradient, expected))):
+        np.testing.assert_allclose(a, b, rtol=1e-14, atol=1e-15)
+    np.testing.assert_array_equal(looked_up(POINTS, FP), looked_up_singly(POINTS, FP))
+
+
+def test_arrays_of_points_find_their_cells_in_every_scenario():
+    program = fad.record(lambda x, fp: (looked_up(x, fp) * WEIGHTS).sum(), POINTS, FP)
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1.0, 5.0, (70, 2, 4))
+    batch = program.batch(x, FP, axes=(0, None), wrt=(0, 1))
+    for k in (0, 5, 69):
+        value, gradient = fad.value_and_grad(lambda x, fp: (looked_up(x, fp) * WEIGHTS).sum(), (0, 1))(x[k], FP)
+        again = program.value_and_grad(x[k], FP, argnums=(0, 1))
+        assert batch.value[k] == value == again[0]
+        for a, b, c in zip((part[k] for part in batch.gradient), gradient, again[1]):
+            assert a.tobytes() == b.tobytes() == c.tobytes()
+        assert value == pytest.approx((looked_up_singly(x[k], FP) * WEIGHTS).sum(), rel=1e-14)
+
+
+def test_arrays_of_no_points():
+    assert fad.interp(np.empty(0), XP, FP).shape == (0,)
+    assert fad.interp(fad.Tape().inputs(np.empty(0)), XP, FP).shape == (0,)
+
+
 def test_tables_of_rows_that_were_rewound_are_dropped():
     """A loop that records again from a mark keeps no more memory with every turn; tables from before stay known."""
     tape = fad.Tape()

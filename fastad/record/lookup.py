@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ShapeError, TapeError
-from ..kernels.bulk import highest
+from ..kernels.bulk import extent, highest
 from ..kernels.lookup import find_cell
 from ..ops import OPCODE
 from ..structure import is_active
@@ -36,24 +36,35 @@ def take(table: Any, position: Any) -> Any:
     ShapeError
         The table is empty or has more than one axis.
     """
-    values, rows, tape = operand(array(table) if isinstance(table, list | tuple) else table, copy=False)
+    table = array(table) if isinstance(table, list | tuple) else table
+    values, rows, tape = operand(table, copy=False)
     if values.ndim != 1 or values.size == 0:
         raise ShapeError(f"a table has one axis and at least one element, got shape {values.shape}; ravel() it")
-    position = lowered(position)
-    if _is_several(position):
+    position = _as_array(lowered(position))
+    if _is_mixed(position):
         return array([take(table, p) for p in position])
-    if not isinstance(position, Active):
-        return table[_limited(float(position), values.size)]
+    if not isinstance(position, Active | ActiveArray):
+        return table[_limited(position, values.size)]
     if tape is not None and tape is not position.tape:
         raise two_tapes(tape, position.tape)
+    if isinstance(position, ActiveArray):
+        return _record_takes(position.tape, rows, values, position)
     return _record_take(position.tape, rows, values, position)
 
 
-def _is_several(x: Any) -> bool:
-    return isinstance(x, ActiveArray | np.ndarray | list | tuple)
+def _as_array(x: Any) -> Any:
+    return array(x) if isinstance(x, list | tuple | np.ndarray) else x
 
 
-def _limited(position: float, size: int) -> int:
+def _is_mixed(x: Any) -> bool:
+    """Whether some elements of an array are active and some are not: then they are taken one by one."""
+    return isinstance(x, ActiveArray) and x.size > 0 and extent(x._index.ravel())[0] < 0
+
+
+def _limited(position: Any, size: int) -> Any:
+    """Places in a table, as whole numbers."""
+    if isinstance(position, np.ndarray):
+        return np.clip(np.where(position == position, position, 0.0), 0.0, size - 1.0).astype(np.int64)
     return int(min(max(position, 0.0), size - 1.0)) if position == position else 0
 
 
@@ -67,9 +78,37 @@ def _record_take(tape: Storage, rows: NDArray[np.int32], values: NDArray[np.floa
     return tape._active(value, row)
 
 
-def _locate(grid: NDArray[np.float64], x: Active) -> Active:
+def _record_takes(
+    tape: Storage, rows: NDArray[np.int32], values: NDArray[np.float64], position: ActiveArray
+) -> ActiveArray:
+    """``_record_take`` for each of many positions."""
+    tape._check_operands(highest(position._index), highest(rows))
+    at = _limited(position._value.ravel(), values.size)
+    table = tape._tables.add(rows, values)
+    return _looked_up(tape, _TAKE, position, rows[at], values[at], table, values[at])
+
+
+def _looked_up(
+    tape: Storage, code: int, x: ActiveArray, rows: NDArray[np.int32], y: NDArray[np.float64], table: int, found: Any
+) -> ActiveArray:
+    """Rows that look into a table, with the elements and values that they find."""
+    start = tape._append_elementwise(code, x._index.ravel(), x._value.ravel(), rows, y)
+    part = slice(start, start + x.size)  # what a kernel of elements does not know: the place, and what was picked there
+    tape._columns["value"][part], tape._columns["partial0"][part] = found, 0.0
+    tape._columns["partial1"][part] = np.where(rows >= 0, 1.0, y)
+    tape._tables.use(start, table, x.size)
+    index = np.arange(start, start + x.size, dtype=np.int32).reshape(x.shape)
+    return ActiveArray(np.array(found, np.float64).reshape(x.shape), index, tape)
+
+
+def _locate(grid: NDArray[np.float64], x: Active | ActiveArray) -> Any:
     """Cell of a sorted grid: the last one whose left knot is not above x, within the grid."""
     tape = x.tape
+    if isinstance(x, ActiveArray):
+        tape._check_operands(highest(x._index))
+        table = tape._tables.add(np.full(grid.size, -1, np.int32), grid)
+        cells = _cells(grid, x._value).ravel()
+        return _looked_up(tape, _LOCATE, x, np.full(x.size, -1, np.int32), np.zeros(x.size), table, cells)
     tape._check_operands(x.index)
     cell = _cell(grid, x._value)
     table = tape._tables.add(np.full(grid.size, -1, np.int32), grid)
@@ -80,6 +119,10 @@ def _locate(grid: NDArray[np.float64], x: Active) -> Active:
 
 def _cell(grid: NDArray[np.float64], x: float) -> int:
     return find_cell(grid, 0, grid.size, float(x))
+
+
+def _cells(grid: NDArray[np.float64], x: Any) -> NDArray[np.float64]:
+    return np.array([_cell(grid, number) for number in x.ravel().tolist()], np.float64).reshape(x.shape)
 
 
 class _Grid(NamedTuple):
@@ -145,8 +188,8 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
 
 
 def _interp(x: Any, grid: _Grid, left: Any, right: Any) -> Any:
-    x = lowered(x)
-    if _is_several(x):
+    x = _as_array(lowered(x))
+    if _is_mixed(x):
         return array([_interp(item, grid, left, right) for item in x])
     cell, weight = _cell_and_weight(x, grid)
     start = take(left, cell)
@@ -154,7 +197,10 @@ def _interp(x: Any, grid: _Grid, left: Any, right: Any) -> Any:
 
 
 def _cell_and_weight(x: Any, grid: _Grid) -> tuple[Any, Any]:
-    cell: Any = _locate(grid.knots, x) if isinstance(x, Active) else _cell(grid.knots, x)
+    if isinstance(x, Active | ActiveArray):
+        cell = _locate(grid.knots, x)
+    else:
+        cell = _cells(grid.knots, x) if isinstance(x, np.ndarray) else _cell(grid.knots, x)
     # No choice between inside and outside: a choice is where Monte Carlo looks for jumps, and this has none.
     x = clip(x, grid.lowest, grid.highest)  # an infinite one times the 0 of an outer cell would be NaN
     return cell, (x - take(grid.left, cell)) * take(grid.per_width, cell)
@@ -176,7 +222,7 @@ def interp2(x: Any, y: Any, xp: Any, yp: Any, fp: Any) -> Any:
     shape = (grid_x.size, grid_y.size)
     fp = array(fp) if isinstance(fp, list | tuple) else fp
     x, y = lowered(x), lowered(y)
-    if _is_several(x) or _is_several(y):
+    if any(isinstance(at, ActiveArray | np.ndarray | list | tuple) for at in (x, y)):
         raise ShapeError("interp2 takes numbers x and y: call it for each element of an array")
     if np.shape(getattr(fp, "_value", fp)) != shape:
         raise ShapeError(f"fp: expected shape {shape}, got {np.shape(getattr(fp, '_value', fp))}")

@@ -50,9 +50,9 @@ class Tables:
         self._values.append(values)
         return len(self._rows) - 1
 
-    def use(self, row: int, table: int) -> None:
-        """Note that a row looks into a table."""
-        self._users.append((row, table))
+    def use(self, row: int, table: int, count: int = 1) -> None:
+        """Note that rows, from one on, look into a table."""
+        self._users += [(user, table) for user in range(row, row + count)]
         self._first_users += [row] * (table + 1 - len(self._first_users))  # an error may have left some unused
 
     def rewind(self, mark: int) -> None:
