@@ -47,7 +47,8 @@ def _by_stretches(r: Recording, runs: Sequence[Run]) -> Evaluator:
     replay = kernels.entry(kernels.replay_rows)
     pieces: list[tuple[int, int, Block | Run]] = [(block.row, block.stop, block) for block in r.blocks]
     pieces = sorted([*pieces, *((run.start, run.stop, run) for run in runs)], key=itemgetter(0))
-    row, active = int(r.output_rows[0]) if r.output_rows.size else -1, np.flatnonzero(r.output_rows >= 0)
+    row, constant = (int(r.output_rows[0]), float(r.output_constants[0])) if r.output_rows.size else (-1, 0.0)
+    active = np.flatnonzero(r.output_rows >= 0)
     before = [piece for start, _, piece in pieces if start <= row]
     end = max(row + 1, r.n_inputs, *(stop for start, stop, _ in pieces if start <= row))
     waiting = [run for run in runs if run.start <= row]
@@ -94,7 +95,7 @@ def _by_stretches(r: Recording, runs: Sequence[Run]) -> Evaluator:
             elif failed < 0 and out.size:
                 out[:] = r.output_constants
                 out[active] = values[r.output_rows[active]]
-            return float(values[row] if row >= 0 else r.output_constants[0]), failed
+            return (float(values[row]) if row >= 0 else constant), failed
         finally:
             free.append((arrays, frame))
 
