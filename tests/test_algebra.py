@@ -148,6 +148,20 @@ def test_gradient_of_the_determinant_of_a_singular_matrix_is_its_cofactors():
     assert fad.grad(np.linalg.det)(singular) == pytest.approx(np.array(cofactors), abs=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
+def test_numbers_that_are_not_finite_return(number):
+    """LAPACK's singular values of such a matrix may take forever; other scenarios are as they would be alone."""
+    matrix = SQUARE.copy()
+    matrix[0, 0] = number
+    assert np.isnan(fad.grad(np.linalg.det)(matrix)).all()
+    gradient = fad.record(np.linalg.det, SQUARE).batch(np.stack([SQUARE, matrix])).gradient
+    np.testing.assert_array_equal(gradient[0], fad.grad(np.linalg.det)(SQUARE))
+    assert np.isnan(gradient[1]).all()
+    with pytest.raises(np.linalg.LinAlgError, match="inf or NaN"):
+        fad.grad(lambda a: np.linalg.lstsq(a, VECTOR, rcond=None)[0].sum())(matrix)
+
+
 def test_equal_eigenvalues_have_values_but_vectors_no_derivative():
     a = np.diag([1.0, 1.0, 2.0])
     assert fad.grad(lambda a: np.linalg.eigvalsh(a).sum())(a) == pytest.approx(np.eye(3), abs=1e-14)

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import basic_indices, mutually_broadcastable_shapes
 
 import fastad as fad
 from fastad.errors import DivergenceError, ShapeError
+from fastad.kernels import bulk, rows
 from fastad.ops import OPS
 
 quick = settings(deadline=None, max_examples=60, derandomize=True, database=None)
@@ -729,3 +730,23 @@ def test_arrays_and_loops_are_one(numbers):
     first, second = (fad.value_and_grad(f)(np.array(numbers)) for f in (by_array, by_loop))
     assert_same_bits(first[0], second[0])
     np.testing.assert_array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("size", [6, 600])
+def test_views_compile_nothing_again(tape, size):
+    """To numba an array that is strided, or read-only as those of broadcast_to are, is another type."""
+    kernels = (rows.record_elementwise, rows.write_sum, rows.write_sums, bulk.evaluate, bulk.sums)
+    x, numbers = tape.inputs(np.ones(size)), np.linspace(1.0, 2.0, size)
+
+    def gradient(view, passive):
+        y = np.sum(view * passive + np.exp(view) / view) + np.sum(view) + np.sum(np.reshape(view, (2, -1)), axis=1)[0]
+        return tape.reverse(y + np.sum(np.where(view > 0.5, view, 2.0)))
+
+    plain = gradient(x, numbers)
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    frozen = numbers.copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(gradient(np.broadcast_to(x, (1, size))[0], frozen), plain)
+    gradient(x[::-1], np.repeat(numbers, 2)[::2])
+    gradient(np.broadcast_to(x[0], (size,)), numbers[::-1])
+    assert [len(kernel.signatures) for kernel in kernels] == compiled

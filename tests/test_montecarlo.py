@@ -543,14 +543,16 @@ def test_json():
         (dict(normals=[1, "2"]), TypeError, "normals: expected a whole number, got '2'"),
         (dict(executor=3), TypeError, "executor=3: expected an object with the interface of concurrent.futures"),
         (dict(max_variants=0), ValueError, "max_variants=0: expected at least 1"),
+        (dict(max_variants=None), ValueError, "max_variants=None: expected at least 1"),
         (dict(args=3.0), TypeError, r"args=3.0: expected a tuple; for a single one args=\(x,\)"),
     ],
     ids=str,
 )
 def test_bad_arguments(run, error, message):
     arguments = dict(normals=1, paths=100) | run
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         fad.monte_carlo(lambda p, *z: p * z[0][0], 2.0, **arguments)
+    assert not hasattr(caught.value, "__notes__")  # the payoff did not raise it
 
 
 def test_paths_may_be_written_as_a_float():

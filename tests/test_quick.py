@@ -285,7 +285,16 @@ def test_a_guard_before_a_block_spares_it():
     np.testing.assert_array_equal(program.grad(np.zeros((2, 2))), [[0.0, 0.0], [0.0, 2.0]])
 
 
-@pytest.mark.parametrize("result", [lambda x: (x, x * x), lambda x: {"a": x.sum(), "b": [x, 3.0]}, lambda x: x[:0]])
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda x: (x, x * x),
+        lambda x: {"a": x.sum(), "b": [x, 3.0]},
+        lambda x: x[:0],
+        lambda x: np.outer(x, np.linalg.inv(x[:1, None] + 1.0))[:0],
+        lambda x: [np.linalg.inv(x[:1, None] + 1.0), x, 3.0],
+    ],
+)
 def test_structured_results(result, watch):
     program = fad.record(result, np.ones(3))
     x = np.array([3.0, -0.0, NAN])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..packing import Packing, Vector
-from ..program.variants import Trie
+from ..program.variants import Trie, checked_variants
 from ..structure import Spec, flatten, is_result
 
 GRADIENTS = ("each", "sum")
@@ -68,6 +68,7 @@ def record(
     def to_args(structure: Any) -> tuple[Any, ...]:
         return (*structure, *args)
 
+    checked_variants(max_variants)
     with_sum = gradient == "sum"
     function = payoff if control is None and not with_sum else _joined(payoff, control, with_sum)
     try:

@@ -25,7 +25,7 @@ from .files import from_bytes, to_bytes
 from .plan import Plan
 from .quick import Quick
 from .recording import Point, Recording
-from .variants import Branch, Trie, VariantInfo, variant_table
+from .variants import Branch, Trie, VariantInfo, checked_variants, variant_table
 
 Argnums = int | Sequence[int]
 _MOST_GROUPS = 256  # per task: enough scenarios for those that branch away alike to fill groups of their own
@@ -95,7 +95,7 @@ class Program:
 
     def __init__(self, f: Callable[..., Any] | None, max_variants: int = 1000) -> None:
         self._f = f
-        self._max_variants = max_variants
+        self._max_variants = checked_variants(max_variants)
         self._on_divergence = "rerecord" if f is not None else "raise"
         self._tries: dict[Hashable, Trie] = {}
         self._plans: dict[tuple[int, bytes, bytes], Plan] = {}

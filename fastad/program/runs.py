@@ -68,7 +68,5 @@ def _run(r: Recording, start: int, stop: int, is_chain: int) -> Run | None:
 
 def _side(rows: NDArray[np.int32], passive: Vector) -> Side:
     """Operands: passive numbers, one row for all, or consecutive rows."""
-    first, last = int(rows[0]), int(rows[-1])
-    if first < 0:
-        return Side.of(rows, passive) or Side.of(rows[:1], passive)  # type: ignore[return-value]
-    return Side.of(rows[:1] if first == last else rows, passive)  # type: ignore[return-value]
+    is_one_row = rows[0] == rows[-1] >= 0
+    return Side.of(rows[:1] if is_one_row else rows, passive)  # type: ignore[return-value]

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +95,13 @@ _IMPURE = (
 )
 
 
+def checked_variants(most: Any) -> Any:
+    """Return the largest number of variants; raise ValueError for what is none."""
+    if not (isinstance(most, Real) and most >= 1):  # type: ignore[operator]
+        raise ValueError(f"max_variants={most!r}: expected at least 1, the recording made first")
+    return most
+
+
 class Trie:
     """All variants of one function at one set of static arguments; several threads may ask for children."""
 
@@ -106,8 +114,6 @@ class Trie:
         root: Variant,
         count: int = 1,
     ) -> None:
-        if max_variants < 1:
-            raise ValueError(f"max_variants={max_variants}: expected at least 1, the recording made first")
         self._f, self._inputs, self._to_args = f, inputs, to_args
         self._max_variants = max_variants
         self._lock = threading.Lock()

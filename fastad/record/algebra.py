@@ -114,9 +114,11 @@ def _cofactors(a: Array, det: Array) -> Array:
     """Derivative of the determinant: det A A^-T, and for numbers its limit where A is singular."""
     if not isinstance(a, np.ndarray):
         return det * inv(a).T
-    u, s, vt = np.linalg.svd(a)
+    finite = np.isfinite(a).all(axis=(-2, -1), keepdims=True)
+    u, s, vt = np.linalg.svd(np.where(finite, a, 0.0))  # LAPACK may never return from a matrix with inf
     others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(s.shape[-1])], axis=-1)
-    return (np.linalg.det(u) * np.linalg.det(vt))[..., None, None] * (u * others[..., None, :]) @ vt
+    cofactors = (np.linalg.det(u) * np.linalg.det(vt))[..., None, None] * (u * others[..., None, :]) @ vt
+    return np.where(finite, cofactors, np.nan)
 
 
 class _LogDeterminant:
@@ -219,6 +221,8 @@ class _LeastSquares:
     name, stacks = "lstsq", False
 
     def values(self, operands: Arrays) -> Arrays:
+        if not np.isfinite(operands[0]).all():  # LAPACK may never return from a matrix with inf
+            raise np.linalg.LinAlgError("lstsq of a matrix with an element that is inf or NaN")
         return [np.linalg.lstsq(operands[0], operands[1], rcond=None)[0]]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:

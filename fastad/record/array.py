@@ -155,13 +155,13 @@ class ActiveArray(Operators):
             return array_function(np.sum, (self, axis), {"keepdims": keepdims, **more})
         whole = axis is None or (self.ndim == 1 and type(axis) is int and -1 <= axis <= 0)
         if whole and not keepdims:
-            return self._element(*self.tape._append_sum(self._index.ravel(), self._value.ravel()))
+            return self._element(*self.tape._append_sum(plain(self._index.ravel()), plain(self._value.ravel())))
         axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)
         shape, count = tuple(self.shape[n] for n in kept), _count(self.shape, axes)
         matrix = (math.prod(shape), count)
-        value = np.ascontiguousarray(self._value.transpose(kept + axes)).reshape(matrix)
-        index = np.ascontiguousarray(self._index.transpose(kept + axes)).reshape(matrix)
+        value = plain(self._value.transpose(kept + axes)).reshape(matrix)
+        index = plain(self._index.transpose(kept + axes)).reshape(matrix)
         if keepdims:
             shape = tuple(1 if n in axes else self.shape[n] for n in range(self.ndim))
         sums, rows = self.tape._append_sums(index, value)
@@ -252,9 +252,7 @@ def operand(x: Any, copy: bool = True) -> tuple[NDArray[np.float64], NDArray[np.
         x = array(x)
         return operand(x)
     values = real_array(x, "operand", copy=copy)
-    if not values.flags.carray:  # to numba another type, for which kernels would be compiled again
-        values = values.copy()
-    return values, np.full(values.shape, -1, np.int32), None
+    return plain(values), np.full(values.shape, -1, np.int32), None
 
 
 def elementwise(code: int, first: Any, *rest: Any) -> Any:
@@ -273,7 +271,7 @@ def elementwise(code: int, first: Any, *rest: Any) -> Any:
         tape._check_operands(highest(i), highest(j))
         return _conditions(tape, code, spread(i, shape), spread(x, shape), spread(j, shape), spread(y, shape), shape)
     value, index = np.empty(shape), np.empty(shape, np.int32)
-    if len(shape) == 1 and x.shape == shape and y.shape == shape:  # what follows for vectors, 1 us faster
+    if len(shape) == 1 and x.shape == y.shape == shape and x.flags.carray and y.flags.carray:  # 1 us faster than below
         tape._record_elementwise(code, i, x, j, y, value, index)
         return ActiveArray(value, index, tape)
     tape._record_elementwise(
@@ -293,19 +291,22 @@ def broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
 def spread(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Elements of an operand, one for each of a result's; as a vector, not to be written to."""
     if part.shape == shape:
-        return part.ravel()
+        return plain(part.ravel())
     if part.size == 1:
         return np.full(math.prod(shape), part.item(), part.dtype)
-    return np.broadcast_to(part, shape).ravel()
+    return plain(np.broadcast_to(part, shape).ravel())
+
+
+def plain(part: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, or a copy of one that is read-only or strided: to numba a type to compile kernels for again."""
+    return part if part.flags.carray else part.copy()
 
 
 def _flat(part: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Elements of an operand in the order of a result's; a single one stays single."""
-    if part.shape == shape and len(shape) == 1:
-        return part
-    if part.shape == shape or part.size == 1:
-        return part.reshape(-1)
-    return np.broadcast_to(part, shape).reshape(-1)
+    if part.shape != shape and part.size != 1:
+        part = np.broadcast_to(part, shape)
+    return plain(part.reshape(-1))
 
 
 def _conditions(

@@ -84,7 +84,7 @@ class Operand(NamedTuple):
         return cls(kept, rows, -1, -1)
 
     def at(self, column: Vector) -> Vector:
-        """Values, as a copy, where the values of all rows are these."""
+        """Values where the values of all rows are these; a copy, unless passive."""
         if not self.is_active:
             return self.values
         if self.first >= 0:
