@@ -211,7 +211,7 @@ def test_which_rows_are_runs():
 
     program = fad.record(f, np.ones(m))
     found = runs.find(program._trie_for(*program._bind((np.ones(m),))).root.recording)
-    assert [type(run).__name__ for run in found] == ["Elementwise"] * 3 + ["Chain"]
+    assert [type(run).__name__ for run in found] == ["Elementwise"] * 3 + ["Sums"]
     assert [run.stop - run.start for run in found] == [m, m, m, m - 1]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..kernels import bulk as kernels
 from ..ops import OPCODE, OPS
 from ..packing import Vector
-from ..record.bulk import Elementwise, Side
+from ..record.bulk import Elementwise, Side, Sums
 from ..record.bulk_sweep import Adjoints
 from .recording import Recording
 
@@ -46,24 +46,35 @@ class Chain(NamedTuple):
         kernels.reverse_chain(self.x.high, self.y.rows, self.y.first, self.start, self.stop, adjoints.adjoint)
 
 
-Run = Elementwise | Chain
+Run = Elementwise | Chain | Sums
 
 
 def find(r: Recording) -> list[Run]:
     """Return the runs of a recording, in ascending rows."""
     spans = np.empty((len(r) // _SHORTEST + 1, 3), np.int64)
     count = kernels.find_runs(r.opcode, r.arg0, r.arg1, _ALLOWED, _ADD, _SHORTEST, spans)
-    found = (_run(r, *span) for span in spans[:count].tolist())
+    uses = _uses(r) if spans[:count, 2].any() else np.empty(0, np.int64)
+    found = (_run(r, start, stop, is_chain, uses) for start, stop, is_chain in spans[:count].tolist())
     return [run for run in found if run is not None]
 
 
-def _run(r: Recording, start: int, stop: int, is_chain: int) -> Run | None:
+def _uses(r: Recording) -> NDArray[np.int64]:
+    """How often each row is read."""
+    read = np.concatenate([r.arg0, r.arg1, r.table_rows, r.output_rows])
+    return np.bincount(read[read >= 0], minlength=len(r))
+
+
+def _run(r: Recording, start: int, stop: int, is_chain: int, uses: NDArray[np.int64]) -> Run | None:
     """Return one run; None where operands share rows, so that the order of additions to their adjoints matters."""
     rows = slice(start, start + 1 if is_chain else stop)
     x, y = _side(r.arg0[rows], r.partial0[rows]), _side(r.arg1[start:stop], r.partial1[start:stop])
-    if is_chain:
-        return Chain(start, stop, x, y)
-    return Elementwise.of(start, stop - start, int(r.opcode[start]), x, y)
+    if not is_chain:
+        return Elementwise.of(start, stop - start, int(r.opcode[start]), x, y)
+    if (
+        y.first == x.high + 1 > 0 and (uses[start : stop - 1] == 1).all()
+    ):  # the sum of an array, and nobody reads a part
+        return Sums(start, stop, stop - start + 1, y._replace(first=x.high, low=x.high))
+    return Chain(start, stop, x, y)
 
 
 def _side(rows: NDArray[np.int32], passive: Vector) -> Side:

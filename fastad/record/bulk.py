@@ -182,6 +182,12 @@ class Sums(NamedTuple):
         step = self.length - 1
         return np.arange(self.start + step - 1, self.stop, step)
 
+    def evaluate(self, column: Vector) -> None:
+        """Fill in the values of the sums, from those of the elements."""
+        rows = self.last_rows
+        kernels.sums(self.x.at(column).reshape(-1, self.length), found := np.empty(rows.size))
+        column[rows] = found
+
     def write(self, columns: Columns) -> None:
         """Write the rows."""
         index, values = (part.reshape(-1, self.length) for part in (self.x.row_numbers(), self.x.at(columns["value"])))
