@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,10 @@ def _function(x: Any) -> Any:
     return fad.exp(x[0]) * x[1] + x.sum() + (fad.where(x > 0.0, x, 1.0) * x).sum()
 
 
+def _neighbours(x: Any) -> Any:
+    return x[1:] * x[:-1]
+
+
 def points() -> None:
     """Recording, and one point of a Program."""
     fad.grad(_function)(_X)
@@ -84,6 +89,7 @@ def arrays() -> None:
         for _ in range(2):
             program.grad(long)
     fad.grad(lambda x: np.linalg.solve(x, x[0]).sum())(np.eye(3))
+    fad.grad(lambda x: np.where(x > 0.0, np.sqrt(x), 0.0).sum())(0.0 * long)  # a NaN on the way: the masked sweep
 
 
 def derivatives() -> None:
@@ -92,5 +98,9 @@ def derivatives() -> None:
         fad.jacobian(lambda v: v * v[0], mode=mode)(_X)
     fad.hessian(lambda v: fad.jvp(_function, (v,), (v,))[1])(_X)
     fad.taylor(_function, _X, _X, 2)
-    fad.sparsity(_function, _X, hessian=True).color_star()
-    fad.sparsity(_function, _X).color_columns()
+    eight = np.ones(8)
+    fad.sparsity(_neighbours, eight).color_columns()
+    fad.sparsity(lambda v: _neighbours(v).sum(), eight, hessian=True).color_star()
+    if find_spec("scipy") is not None:
+        fad.jacobian(_neighbours, sparse=True)(eight)
+        fad.hessian(lambda v: _neighbours(v).sum(), sparse=True)(eight)
