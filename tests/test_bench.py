@@ -18,6 +18,7 @@ from bench.problems import (
     break_even,
     bundle,
     down_and_out,
+    elementwise,
     end_to_end,
     gmm,
     kmeans,
@@ -136,6 +137,13 @@ def test_gradients_of_arrays_by_hand(module):
         case = case._replace(params=(flat,))
     got = np.concatenate([x.ravel() for x in module.known(case)])
     np.testing.assert_allclose(got, complex_step(f, flat.tolist()), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", elementwise.FUNCTIONS)
+def test_gradients_of_elementwise_sums_by_hand(name):
+    x = np.linspace(-1.2, 1.5, 10)
+    by_steps = complex_step(lambda x: elementwise.FUNCTIONS[name](np, np.array(x)), x.tolist())
+    np.testing.assert_allclose(elementwise.DERIVATIVES[name](x), by_steps, rtol=1e-13, atol=1e-15)
 
 
 def test_newton_direction_of_kmeans_by_hand():

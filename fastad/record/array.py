@@ -238,6 +238,7 @@ def _passive_key(key: Any) -> Any:
 
 _PASSIVE = np.full((), -1, np.int32)
 _NOTHING = np.zeros(()), _PASSIVE, None  # in place of a second operand
+_NO_NUMBER, _NO_ROW, _NUMBER = np.zeros(1), np.full(1, -1, np.int32), {float, int}
 
 
 def operand(x: Any, copy: bool = True) -> tuple[NDArray[np.float64], NDArray[np.int32], Storage | None]:
@@ -257,6 +258,12 @@ def operand(x: Any, copy: bool = True) -> tuple[NDArray[np.float64], NDArray[np.
 
 def elementwise(code: int, first: Any, *rest: Any) -> Any:
     """Apply an operation of the table with broadcasting; passive elements leave no row."""
+    second: Any = rest[0] if rest else None
+    if not _IS_CONDITION[code]:
+        if (second is None or type(second) in _NUMBER) and _is_plain_vector(first):
+            return _with_number(code, first, second, False)
+        if type(first) in _NUMBER and _is_plain_vector(second):
+            return _with_number(code, second, first, True)
     x, i, tape = operand(first, copy=False)
     y, j, other = operand(rest[0], copy=False) if rest else _NOTHING
     if tape is None:
@@ -279,6 +286,22 @@ def elementwise(code: int, first: Any, *rest: Any) -> Any:
     )
     result = ActiveArray(value, index, tape)
     return result if shape else result[()]
+
+
+def _is_plain_vector(x: Any) -> bool:
+    return type(x) is ActiveArray and x._value.ndim == 1 and x._value.flags.carray and x._index.flags.carray
+
+
+def _with_number(code: int, array: ActiveArray, number: float | None, is_first: bool) -> ActiveArray:
+    """`elementwise` of a vector and a number, or of a vector alone: 2 us faster than in general, of 6."""
+    x, i = array._value, array._index
+    y = _NO_NUMBER if number is None else np.array([float(number)])
+    value, index = np.empty(x.size), np.empty(x.size, np.int32)
+    if is_first:
+        array.tape._record_elementwise(code, _NO_ROW, y, i, x, value, index)
+    else:
+        array.tape._record_elementwise(code, i, x, _NO_ROW, y, value, index)
+    return ActiveArray(value, index, array.tape)
 
 
 def broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from autograd import grad, make_hvp
 from autograd.scipy.special import logsumexp
 
-from ...problems import gmm, kmeans, llsq, lse, ode
+from ...problems import elementwise, gmm, kmeans, llsq, lse, ode
 
 
 def gradient(objective, case, threads):
@@ -32,6 +32,7 @@ def newton(case, threads):
 
 
 WAYS = {
+    "elementwise": lambda case, threads: gradient(*elementwise.named(case), threads),
     "lse": partial(gradient, lse.objective),
     "llsq": partial(gradient, llsq.objective),
     "ode": partial(gradient, ode.objective),

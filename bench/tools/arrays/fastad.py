@@ -5,8 +5,15 @@ import numpy as np
 import fastad as fad
 
 from ...gradbench import gmm, kmeans, lse, ode
-from ...problems import llsq
+from ...problems import elementwise, llsq
 from ...problems.gmm import FREEDOM, GAMMA, NAMES
+
+
+def of_elementwise(case, threads):
+    """Recorded anew in every call, as code that is run as it stands."""
+    objective, case = elementwise.named(case)
+    gradient = fad.grad(lambda x: objective(np, (x,), ()))
+    return lambda: (gradient(*case.params),)
 
 
 def of_lse(case, threads):
@@ -43,4 +50,11 @@ def of_gmm(case, threads):
     return by_name
 
 
-WAYS = {"lse": of_lse, "llsq": of_llsq, "ode": of_ode, "kmeans": of_kmeans, "gmm": of_gmm}
+WAYS = {
+    "elementwise": of_elementwise,
+    "lse": of_lse,
+    "llsq": of_llsq,
+    "ode": of_ode,
+    "kmeans": of_kmeans,
+    "gmm": of_gmm,
+}

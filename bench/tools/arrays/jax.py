@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
-from ...problems import gmm, kmeans, llsq, lse, ode
+from ...problems import elementwise, gmm, kmeans, llsq, lse, ode
 
 
 def waiting(f, *args):
@@ -43,6 +43,7 @@ def newton(case, threads):
 
 
 WAYS = {
+    "elementwise": lambda case, threads: gradient(*elementwise.named(case), threads),
     "lse": partial(gradient, lse.objective),
     "llsq": partial(gradient, llsq.objective),
     "ode": through_steps,

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from ...problems import gmm, kmeans, llsq, lse, ode
+from ...problems import elementwise, gmm, kmeans, llsq, lse, ode
 
 
 def by_hand(module, case, threads):
     return lambda: module.known(case)
 
 
-WAYS = {module.PROBLEM.name: partial(by_hand, module) for module in (lse, llsq, ode, gmm, kmeans)}
+WAYS = {module.PROBLEM.name: partial(by_hand, module) for module in (elementwise, lse, llsq, ode, gmm, kmeans)}

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import torch
 
-from ...problems import gmm, kmeans, llsq, lse, ode
+from ...problems import elementwise, gmm, kmeans, llsq, lse, ode
 
 numpy_names = SimpleNamespace(
     exp=torch.exp,
     log=torch.log,
+    sin=torch.sin,
     sum=torch.sum,
     max=torch.max,
     min=lambda x, axis: torch.amin(x, axis),
@@ -53,6 +54,7 @@ def newton(case, threads):
 
 
 WAYS = {
+    "elementwise": lambda case, threads: gradient(*elementwise.named(case), threads),
     "lse": partial(gradient, lse.objective),
     "llsq": partial(gradient, llsq.objective),
     "ode": partial(gradient, ode.objective),
