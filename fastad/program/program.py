@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
-from ..packing import Packing, Vector, argument_numbers, nest, pack, refuse_actives
+from ..packing import Packing, Vector, argument_numbers, nest, pack
 from ..record.blocks import Rule
 from ..record.lines import debugging
 from ..sparse import Coloring, Direct, scipy_sparse
-from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes, real_array
+from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes
 from . import second, watch
-from .batch import GROUP, Call, Drawn, Gathered, Output, Runner, check, checked_threads, ranges, run_in_order
+from .arguments import BatchArguments
+from .batch import GROUP, Call, Drawn, Output, Runner, check, checked_threads, ranges, run_in_order
 from .build import build
 from .files import from_bytes, to_bytes
 from .plan import Plan
@@ -315,7 +316,32 @@ class Program:
         return value, nest(recording.outputs, inputs, jacobian(recording, point, elements))
 
     def vjp(self, args: Sequence[Any], seeds: Any) -> tuple[Any, tuple[Any, ...]]:
-        """Value, and adjoints of all arguments for seeds of the result's structure."""
+        """Value, and adjoints of all arguments: one reverse sweep.
+
+        Parameters
+        ----------
+        args : sequence
+            Arguments.
+        seeds : structure of numbers
+            Adjoints of the result, of its structure and shapes.
+
+        Returns
+        -------
+        tuple
+            The value, and a tuple of the adjoints, of the arguments' structures and shapes.
+
+        Raises
+        ------
+        ShapeError
+            The seeds have another structure than the result.
+
+        Examples
+        --------
+        >>> import fastad as fad
+        >>> program = fad.record(lambda x, y: [x * y, x + y], 2.0, 3.0)
+        >>> program.vjp((2.0, 3.0), [1.0, 10.0])
+        ([6.0, 5.0], (13.0, 12.0))
+        """
         quick = self._quick
         if quick is not None and not debugging() and (answer := quick.vjp(tuple(args), seeds)) is not None:
             return answer
@@ -325,7 +351,30 @@ class Program:
         return recording.outputs.unpack(recording.output_values(point.values)), recording.inputs.unpack(adjoints)
 
     def jvp(self, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        """Value, and its derivative in the direction of tangents of the arguments' structure."""
+        """Value, and its derivative in one direction: one forward sweep.
+
+        Parameters
+        ----------
+        args, tangents : sequence
+            Arguments, and the direction, of their structures and shapes.
+
+        Returns
+        -------
+        tuple
+            The value, and its tangent, of the result's structure and shapes.
+
+        Raises
+        ------
+        ShapeError
+            The tangents have another structure than the arguments.
+
+        Examples
+        --------
+        >>> import fastad as fad
+        >>> program = fad.record(lambda x, y: [x * y, x + y], 2.0, 3.0)
+        >>> program.jvp((2.0, 3.0), (1.0, 10.0))
+        ([6.0, 5.0], [23.0, 11.0])
+        """
         recording, point = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(tangents), is_input)
         y_dot = watch.tangents(recording, point, direction[:, None])[:, 0]
@@ -333,9 +382,28 @@ class Program:
         return outputs.unpack(recording.output_values(point.values)), outputs.unpack(y_dot)
 
     def hessian(self, *args: Any, argnums: Argnums = 0, sparse: bool = False) -> Any:
-        """Hessian at these arguments, for a program that returns one number: the argument's structure twice.
+        """Hessian at these arguments, for a program that returns one number.
 
-        With ``sparse``, one ``scipy.sparse.csr_array`` of all argument elements by themselves.
+        Parameters
+        ----------
+        *args
+            Arguments.
+        argnums : int or sequence of int
+            Arguments to differentiate by.
+        sparse : bool
+            Return one ``scipy.sparse.csr_array`` of all argument elements by themselves.
+
+        Returns
+        -------
+        structure
+            That of the argument, with the argument's structure at each leaf.
+
+        Raises
+        ------
+        ShapeError
+            The result is not one number.
+        ImportError
+            ``sparse`` without SciPy.
         """
         if sparse:
             scipy_sparse()
@@ -348,7 +416,23 @@ class Program:
         return nest(inputs, inputs, second.forward(gradient, point, elements))
 
     def hvp(self, args: Sequence[Any], v: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
-        """Value, and the product of the Hessian by all arguments with v, of their structure; one forward sweep."""
+        """Value, and the product of the Hessian by all arguments with v: one forward sweep over the gradient's rows.
+
+        Parameters
+        ----------
+        args, v : sequence
+            Arguments, and a direction, of their structures and shapes.
+
+        Returns
+        -------
+        tuple
+            The value, and a tuple of the products, of the arguments' structures and shapes.
+
+        Raises
+        ------
+        ShapeError
+            The result is not one number, or v has another structure than the arguments.
+        """
         recording, at = self._at(tuple(args))
         direction = recording.inputs.matches(tuple(v), is_input)
         product = self._hessian_map(recording, tuple(args))(direction)
@@ -414,7 +498,7 @@ class Program:
         flags = list(axes) if isinstance(axes, Sequence) else [axes] * len(args)
         if len(flags) != len(args) or any(axis is not None and (type(axis) is not int or axis != 0) for axis in flags):
             raise ShapeError(f"axes={axes!r}: expected 0 or None for each of the {len(args)} arguments")
-        bound = _BatchArguments(args, [axis == 0 for axis in flags])
+        bound = BatchArguments(args, [axis == 0 for axis in flags])
         packing, vector = self._bind(bound.scenario(0))
         trie = self._trie_for(packing, vector)
         recording = trie.root.recording
@@ -430,7 +514,7 @@ class Program:
         return BatchResult(value, None if wrt is None else nest(recording.outputs, inputs, gradient))
 
     def _call(
-        self, bound: _BatchArguments, packing: Packing, vector: Vector, elements: NDArray[np.int64], per_lane: bool
+        self, bound: BatchArguments, packing: Packing, vector: Vector, elements: NDArray[np.int64], per_lane: bool
     ) -> Call:
         """What the batch asks of every variant."""
         varies = bound.leaf_varies(packing)
@@ -503,78 +587,6 @@ def load(path: Any) -> Program:
 
 def _as_they_are(args: Any) -> Any:
     return args
-
-
-class _BatchArguments:
-    """Arguments of a batch: which leaves carry a scenario axis, and how long it is."""
-
-    def __init__(self, args: tuple[Any, ...], carries_axis: list[bool]) -> None:
-        self._carries_axis = carries_axis
-        self._arrays: list[NDArray[np.float64]] = []
-        self._parts: list[tuple[Any, Any]] = []
-        lengths = set()
-        for number, (arg, varies) in enumerate(zip(args, carries_axis)):
-            leaves, spec = flatten(arg, is_result)
-            refuse_actives(leaves)
-            if varies:
-                spec.refuse_foreign(f"argument {number}")
-                if any(isinstance(static, np.ndarray) for static in spec.statics()):
-                    raise TypeError(
-                        f"argument {number}: an array of bools or objects is static, it cannot vary by scenario"
-                    )
-                leaves = [real_array(leaf, f"argument {number}", copy=False) for leaf in leaves]
-                if any(leaf.ndim == 0 for leaf in leaves) or not leaves:
-                    raise ShapeError(
-                        f"argument {number} has axis 0 but a leaf without a scenario axis; pass axes with None for the "
-                        "arguments that are the same in all scenarios, as axes=(0, None)"
-                    )
-                lengths |= {leaf.shape[0] for leaf in leaves}
-                self._arrays += leaves
-            self._parts.append((arg, (leaves, spec) if varies else None))
-        if len(lengths) != 1:
-            raise ShapeError(
-                f"scenario axes of different lengths: {sorted(lengths)}"
-                if lengths
-                else "no scenario axis: at least one argument needs axis 0"
-            )
-        self.n = lengths.pop()
-        if self.n == 0:
-            raise ShapeError("a batch of no scenarios")
-
-    def scenario(self, number: int) -> tuple[Any, ...]:
-        """Arguments of one scenario."""
-        args = []
-        for arg, varying in self._parts:
-            if varying is None:
-                args.append(arg)
-            else:
-                leaves, spec = varying
-                args.append(spec.unflatten([_item(leaf[number]) for leaf in leaves]))
-        return tuple(args)
-
-    def leaf_varies(self, packing: Packing) -> list[bool]:
-        """Whether each leaf of the bound arguments carries the scenario axis."""
-        pairs = zip(packing.spec.children, self._carries_axis)
-        return [varies for child, varies in pairs for _ in range(child.n_leaves)]
-
-    def gather(self, plan: Plan, packing: Packing, vector: Vector, leaf_varies: list[bool]) -> Gathered:
-        """Where the kernel reads the inputs that vary; the others have step 0 if the plan wants them per lane."""
-        arrays, strides, starts, slots = [], [], [0], []
-        own = iter(self._arrays)
-        for i, j, size, varies in zip(packing.ends, packing.ends[1:], packing.sizes, leaf_varies):
-            array = next(own) if varies else vector[i:j]
-            if not size or plan.input_slots[i:j].max() < 0:
-                continue
-            arrays.append(array)
-            strides.append(size if varies else 0)
-            slots.append(plan.input_slots[i:j])
-            starts.append(starts[-1] + size)
-        empty = np.empty(0, np.int32)
-        return Gathered(arrays, np.array(strides, np.int64), np.array(starts), np.concatenate([empty, *slots]))
-
-
-def _item(x: Any) -> Any:
-    return float(x) if np.ndim(x) == 0 else x
 
 
 def _run(trie: Trie, call: Call, threads: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
