@@ -8,6 +8,7 @@ import pytest
 
 import fastad as fad
 from fastad import recorded
+from fastad.kernels import stretches
 from fastad.ops import OPS
 from fastad.program import runs
 from fastad.record import bulk_sweep, storage
@@ -183,7 +184,6 @@ RUNS = FUNCTIONS | {
 def test_programs_replay_runs_with_the_bits_of_rows(name, shortest, monkeypatch):
     function = RUNS[name]
     monkeypatch.setattr(runs, "_SHORTEST", shortest)
-    monkeypatch.setattr(bulk_sweep, "_LONG", 100 if shortest == 3 else 10**9)
     program = fad.record(function, X)
     found = runs.find(program._trie_for(*program._bind((X,))).root.recording)
     assert found or shortest == 50  # numbers and actives take turns in shorter stretches
@@ -211,7 +211,7 @@ def test_which_rows_are_runs():
 
     program = fad.record(f, np.ones(m))
     found = runs.find(program._trie_for(*program._bind((np.ones(m),))).root.recording)
-    assert [type(run).__name__ for run in found] == ["Elementwise"] * 3 + ["Sums"]
+    assert [run.kind for run in found] == [stretches.ELEMENTWISE] * 3 + [stretches.SUM]
     assert [run.stop - run.start for run in found] == [m, m, m, m - 1]
 
 

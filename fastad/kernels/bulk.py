@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._jit import announced, jit, jit_inlined
+from ._call import call
+from ._jit import jit
 from ._simd import WIDTH, address, fma
-from .replay import adjoint_row, adjoint_row_special, value_row, value_row_special
 
 _PART = 512  # elements at a time: their partials stay in the cache
 
 
-@announced(seconds=10)
 @jit
-def evaluate(op, special, x, y, start, column, out, index):
+def evaluate(values, op, x, y, start, column, out, index):
     """Values of an operation, to rows from ``start`` of the column and to ``out``, and the rows to ``index``.
 
     Operands of one element belong to every element of the other. An empty ``index`` asks for the column alone, of which
-    ``out`` is then the part. ``special`` is None, or True for special functions: a kernel of their own.
+    ``out`` is then the part. ``values`` is ``row_calls.values`` of the operation.
     """
     x_step = WIDTH if x.size > 1 else 0
     y_step = WIDTH if y.size > 1 else 0
-    single_x, single_y, last = np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH)
+    vectors = np.empty((3, WIDTH))
+    single_x, single_y, last = vectors[0], vectors[1], vectors[2]
     single_x[:], single_y[:] = x[0], y[0]
     whole = out.size // WIDTH * WIDTH
     for begin in range(0, whole, _PART):  # copied while it is in the cache: long arrays take as long as memory does
@@ -33,39 +33,29 @@ def evaluate(op, special, x, y, start, column, out, index):
         a = address(x) + 8 * begin if x_step else address(single_x)
         b = address(y) + 8 * begin if y_step else address(single_y)
         to = address(column) + 8 * (start + begin)
-        _values(op, special, a, x_step, b, y_step, to, (end - begin) // WIDTH)
+        call(values, (op, a, x_step, b, y_step, to, (end - begin) // WIDTH))
         if index.size:
             out[begin:end] = column[start + begin : start + end]
     if whole < out.size:
         for k in range(out.size - whole):
             single_x[k] = x[whole + k] if x_step else x[0]
             single_y[k] = y[whole + k] if y_step else y[0]
-        s, t = address(single_x), address(single_y)
-        _values(op, special, s, np.int64(WIDTH), t, np.int64(WIDTH), address(last), 1)
+        call(values, (op, address(single_x), WIDTH, address(single_y), WIDTH, address(last), 1))
         for k in range(out.size - whole):
             column[start + whole + k] = out[whole + k] = last[k]
     for k in range(index.size):
         index[k] = start + k
 
 
-@jit_inlined
-def _values(op, special, a, a_step, b, b_step, out, vectors):
-    if special is None:
-        value_row(op, a, a_step, b, b_step, a, a_step, out, vectors)
-    else:
-        value_row_special(op, a, a_step, b, b_step, a, a_step, out, vectors)
-
-
-@announced(seconds=15)
 @jit
-def reverse(op, special, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
+def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
     """Add the adjoints of the operands of an operation on arrays.
 
     Parameters
     ----------
+    adjoints : int
+        ``row_calls.adjoints`` of the operation.
     op : int
-    special : None or True
-        As in `evaluate`.
     x, y, v : ndarray
         Operands and values; operands of one element belong to every element.
     x_rows, y_rows : int32 array
@@ -80,19 +70,27 @@ def reverse(op, special, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_f
     """
     whole = v.size // WIDTH * WIDTH
     ones, zeros, partial = np.ones(_PART), np.zeros(WIDTH), np.empty(_PART)
+    vectors = np.empty((3, WIDTH))
+    a, b, c = vectors[0], vectors[1], vectors[2]
     x_step = WIDTH if x.size > 1 else 0
     y_step = WIDTH if y.size > 1 else 0
+    # Consecutive operands may overlap. A row is both x of one element and y of another then; the later comes first.
+    y_leads = np.int64(0 <= y_first < x_first)
     end = v.size
     while end > 0:
         begin = whole if end > whole else (end - 1) // _PART * _PART
         fills = begin < whole  # its vectors
-        a = _vector(x, 0 if fills else begin, end)
-        b = _vector(y, 0 if fills else begin, end)
-        c = _vector(v, begin, end)
+        if not (fills and x_step):
+            _fill(a, x, begin, end)
+        if not (fills and y_step):
+            _fill(b, y, begin, end)
+        if not fills:
+            _fill(c, v, begin, end)
         from_x = address(x) + 8 * begin if fills and x_step else address(a)
         from_y = address(y) + 8 * begin if fills and y_step else address(b)
         from_v = address(v) + 8 * begin if fills else address(c)
-        for side in range(2):
+        for turn in range(2):
+            side = turn ^ y_leads
             rows, first, fresh = (x_rows, x_first, x_fresh) if side == 0 else (y_rows, y_first, y_fresh)
             if first < 0 and rows.size == 0:
                 continue
@@ -102,15 +100,11 @@ def reverse(op, special, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_f
             base = to if reads else address(zeros)
             base_step = WIDTH if reads else 0
             row = (
-                op, from_x, x_step, from_y, y_step, from_x, x_step, from_v,
-                address(bar) + 8 * begin if straight else address(ones),
+                op, from_x, x_step, from_y, y_step, from_v, address(bar) + 8 * begin if straight else address(ones),
                 to if side == 0 else 0, base, base_step, to if side == 1 else 0, base, base_step,
                 (end - begin + WIDTH - 1) // WIDTH,
             )  # fmt: skip
-            if special is None:
-                adjoint_row(*row)
-            else:
-                adjoint_row_special(*row)
+            call(adjoints, row)
             if not straight:
                 if fresh:
                     adjoint[first + 1 + begin : first + 1 + end] = 0.0
@@ -119,12 +113,10 @@ def reverse(op, special, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_f
 
 
 @jit
-def _vector(source, begin, end):
-    """One vector of an operand from an element on, the last one repeated."""
-    found = np.empty(WIDTH)
+def _fill(vector, source, begin, end):
+    """One vector of an operand from an element on, the last one repeated; or of its one element."""
     for k in range(WIDTH):
-        found[k] = source[min(begin + k, end - 1) if source.size > 1 else 0]
-    return found
+        vector[k] = source[min(begin + k, end - 1) if source.size > 1 else 0]
 
 
 @jit
@@ -144,10 +136,15 @@ def _scatter(partial, begin, end, rows, first, bar, adjoint):
 def sums(x, out):
     """Sums of the rows of a matrix, each in order."""
     for i in range(x.shape[0]):
-        total = x[i, 0]
-        for k in range(1, x.shape[1]):
-            total = total + x[i, k]
-        out[i] = total
+        out[i] = total(x[i, 0], x[i, 1:])
+
+
+@jit
+def total(x, y):
+    """Sum of x, y[0], y[1], ..., in order."""
+    for k in range(y.size):
+        x = x + y[k]
+    return x
 
 
 @jit

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import bulk as kernels
+from ..kernels import row_calls
 from ..kernels import rows as row_kernels
-from ..kernels.batch import IS_SPECIAL
 from ..ops import OPCODE, OPS
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ _INPUT = OPCODE["input"]
 _NO_ROWS, _NO_VALUES = np.empty(0, np.int32), np.empty(0)
 Columns = dict[str, NDArray[Any]]
 Vector = NDArray[np.float64]
-
-
-def special(op: int) -> bool | None:
-    """What the kernels want to know: special functions are in kernels of their own, compiled when one is met."""
-    return True if IS_SPECIAL[op] else None
 
 
 class Swept(Protocol):
@@ -132,17 +127,9 @@ class Elementwise(NamedTuple):
 
     @classmethod
     def of(cls, start: int, size: int, op: int, x: Side, y: Side) -> Elementwise | None:
-        """Make it; None where the operands share rows, unless they are the same: there the order of sums matters."""
+        """Make it; None where operands that are not both consecutive share rows: the order of sums matters there."""
         apart = x.high < y.low or y.high < x.low or x.high < 0 or y.high < 0
-        same = x.first >= 0 and (x.first, x.high) == (y.first, y.high)
-        return cls(start, start + size, op, x, y) if apart or same else None
-
-    def evaluate(self, column: Vector) -> None:
-        """Fill in the values of the rows, from those of the operands."""
-        out = column[self.start : self.stop]
-        kernels.evaluate(
-            self.op, special(self.op), self.x.at(column), self.y.at(column), self.start, column, out, _NO_ROWS
-        )
+        return cls(start, start + size, op, x, y) if apart or min(x.first, y.first) >= 0 else None
 
     def write(self, columns: Columns) -> None:
         """Write the rows."""
@@ -159,11 +146,13 @@ class Elementwise(NamedTuple):
     def reverse(self, column: Vector, adjoints: Adjoints) -> None:
         """Add the adjoints of the operands."""
         partials = (*OPS[self.op].partials, "0.0")
+        if self.x.first != self.y.first and self.x.low <= self.y.high and self.y.low <= self.x.high:  # they overlap
+            adjoints.settle(min(self.x.low, self.y.low), max(self.x.high, self.y.high))
         x_rows, x_first, x_fresh = self.x.target(partials[0], adjoints)
         y_rows, y_first, y_fresh = self.y.target(partials[1], adjoints)
         values = self.x.at(column), self.y.at(column), column[self.start : self.stop]
         kernels.reverse(
-            self.op, special(self.op), *values, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh,
+            row_calls.adjoints(self.op), self.op, *values, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh,
             adjoints.adjoint[self.start + 1 : self.stop + 1], adjoints.adjoint,
         )  # fmt: skip
 
@@ -181,12 +170,6 @@ class Sums(NamedTuple):
         """Rows of the sums."""
         step = self.length - 1
         return np.arange(self.start + step - 1, self.stop, step)
-
-    def evaluate(self, column: Vector) -> None:
-        """Fill in the values of the sums, from those of the elements."""
-        rows = self.last_rows
-        kernels.sums(self.x.at(column).reshape(-1, self.length), found := np.empty(rows.size))
-        column[rows] = found
 
     def write(self, columns: Columns) -> None:
         """Write the rows."""

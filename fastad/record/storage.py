@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 
 from ..errors import TapeError, TapeFullError
 from ..kernels import bulk as bulk_kernels
+from ..kernels import row_calls
 from ..kernels import rows as kernels
 from ..ops import OPCODE
 from .blocks import Block, Operand, Rule
-from .bulk import Bulk, Elementwise, Inputs, Side, Sums, special
+from .bulk import Bulk, Elementwise, Inputs, Side, Sums
 from .header import FREEZES, LENGTH, RECORDS_GUARDS, Header, NativeSite
 from .lines import caller
 from .tables import Tables
@@ -272,7 +273,7 @@ class Storage:
             return False
         self._reserve(out.size)
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)  # the kernel reads vectors
-        bulk_kernels.evaluate(code, special(code), x, y, bulk.start, self._columns["value"], out, index)
+        bulk_kernels.evaluate(row_calls.values(code), code, x, y, bulk.start, self._columns["value"], out, index)
         self._bulks.append(bulk)
         return True
 
