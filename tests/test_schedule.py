@@ -1,12 +1,14 @@
 """Programs at one point whose arrays are runs: which adjoints are written when, and with what."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastad as fad
-from fastad.program import evaluator, runs, schedule
+from fastad.program import frame, runs, schedule
 
 N = 300
 X, Y = np.random.default_rng(5).uniform(0.2, 1.8, (2, N))
@@ -20,14 +22,14 @@ def same(a, b):
 @pytest.fixture(autouse=True)
 def stale_memory(monkeypatch):
     """Frames that hold sevens; not NaN, with which a sweep would be done again."""
-    made = evaluator._Frame.__init__
+    made = frame.Frame.__init__
 
-    def frame(self, *args):
+    def sevens(self, *args):
         made(self, *args)
         for column in (self.value, self.adjoint, self.partial0, self.partial1):
             column[:] = 7.0
 
-    monkeypatch.setattr(evaluator._Frame, "__init__", frame)
+    monkeypatch.setattr(frame.Frame, "__init__", sevens)
 
 
 # -------------------- the set of rows that nobody wrote --------------------
@@ -72,6 +74,7 @@ FUNCTIONS = {
     "look-ups": lambda x, y: (fad.take(x * y, fad.floor(y[:5] * 3.0)) * x[:5]).sum() + (x * y).sum(),
     "products of matrices": lambda x, y: ((x * y).reshape(10, 30) @ (x - y).reshape(30, 10)).sum() + (x * x).sum(),
     "a solve": lambda x, y: np.linalg.solve(np.diag(x[:9]) + 1.0, (x * y)[:9]).sum() + (x[9:] * y[9:]).sum(),
+    "elements of a solve": lambda x, y: np.linalg.solve(np.diag(x[:9]) + 1.0, (x * y)[:9])[4] * (x * y).sum(),
     "a passive matrix": lambda x, y: linear(x, y).sum(),
     "numbers, all the same or not": lambda x, y: (x * 2.0 - 3.0 / y + x * X + Y).sum(),
     "partials that are no numbers": lambda x, y: np.where(x > 1.0, np.sqrt(x - 1.0), 0.0).sum() + (x * y).sum(),
@@ -127,6 +130,19 @@ def test_pullbacks_have_the_bits_of_transforms(name):
                 values, adjoints = program.vjp((x, y), seed)
                 for a, b in zip((*values, *adjoints), (*expected, *pullback(seed)), strict=True):
                     assert same(a, b)
+
+
+def test_threads_have_memory_of_their_own():
+    f = FUNCTIONS["neighbours of results"]
+    program = fad.record(f, X, Y)
+    points = [(X, Y), (Y, X), (X * 0.5, Y), (X, Y * 2.0)]
+    expected = [fad.grad(f)(*point) for point in points]
+
+    def work(k):
+        return all(same(program.grad(*points[(k + i) % 4]), expected[(k + i) % 4]) for i in range(300))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(work, range(4)))
 
 
 # -------------------- programs at random --------------------

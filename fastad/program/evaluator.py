@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -14,69 +15,14 @@ from ..kernels import point as point_kernels
 from ..kernels import stretches as kernels
 from ..kernels._call import address_of, entry_of
 from ..kernels.bulk import extent
-from ..kernels.frame import COLUMNS
 from ..packing import Vector
 from ..record.blocks import Block, BlockAt
 from . import schedule
+from .frame import Frame
 from .recording import Point, Recording
 from .runs import Run, find
 
-Evaluator = Callable[[Vector, int, Vector], tuple[float, int]]  # as `kernels.point`, without the frame
-
-
-def evaluator(r: Recording) -> Evaluator:
-    """Return ``kernels.point`` of a recording: each call takes a frame with memory of its own, and puts it back."""
-    stretches = Stretches(r)
-    if stretches.pieces:
-        return stretches.evaluate
-    point = point_kernels.entry(point_kernels.point)
-    free: list[int] = []
-    alive: list[_Frame] = []
-
-    def evaluate(vector: Vector, first: int, out: Vector) -> tuple[float, int]:
-        try:
-            frame = free.pop()
-        except IndexError:
-            made = _Frame(r, np.empty(0, np.int64))
-            alive.append(made)
-            frame = made.address
-        try:
-            return point(frame, vector, first, out)
-        finally:
-            free.append(frame)
-
-    return evaluate
-
-
-class _Sweep:
-    """A reverse sweep from some rows: with seeds, or (``by_one``) from rows listed once whose seeds are one."""
-
-    def __init__(
-        self, r: Recording, pieces: schedule.Pieces, runs: list[Run], rows: NDArray[np.int32], by_one: bool
-    ) -> None:
-        self.rows = rows
-        low, high, consecutive = extent(rows) if rows.size else (0, -1, True)
-        self._at: Any = slice(low + 1, high + 2) if consecutive else rows + 1
-        self._repeats = np.unique(rows).size < rows.size
-        self._stretches = schedule.reverse(r, pieces, runs, rows, by_one)
-        self._reverse = entry_of(kernels.reverse, types.int64, types.int64, types.int64)
-
-    def seed(self, adjoint: Vector, seeds: Vector) -> None:
-        """Write the adjoints of its rows; no -0.0, which would not come of adding to zero."""
-        if self._repeats:
-            adjoint[self._at] = 0.0
-            np.add.at(adjoint, self._at, seeds)
-        else:
-            adjoint[self._at] = seeds + 0.0
-
-    def run(self, frame: _Frame) -> bool:
-        """Sweep the adjoints down to the inputs; whether a NaN arrives there."""
-        has_nan = 0
-        for stretch in self._stretches:
-            has_nan = self._reverse(frame.address, stretch.address, stretch.count)
-            if stretch.block is not None:
-                BlockAt(stretch.block, frame.value).reverse(frame.adjoint)
-        return bool(has_nan)
+Evaluator = Callable[[Vector, int, Vector], tuple[float, int]]  # as `kernels.point.point`, without the frame
 
 
 class Stretches:
@@ -84,30 +30,27 @@ class Stretches:
 
     def __init__(self, r: Recording) -> None:
         self._r = r
-        runs = find(r)
+        self._runs = find(r)
         pieces: list[tuple[int, int, Block | int]] = [(block.row, block.stop, block) for block in r.blocks]
-        pieces += [(run.start, run.stop, number) for number, run in enumerate(runs)]
-        self.pieces = sorted(pieces, key=itemgetter(0))
-        self._table = np.array([run.fields() for run in runs], np.int64).reshape(-1)
-        self._partials = schedule.Stretch([(int(kernels.ROWS), run.start, run.stop) for run in runs])
-        self._forward = entry_of(kernels.forward, types.int64, types.int64, types.int64, types.int64)
-        self._replay_rows = address_of(point_kernels.replay_rows, 3)
-        self._stretches = schedule.forward(r, self.pieces)
+        pieces += [(run.start, run.stop, number) for number, run in enumerate(self._runs)]
+        self._pieces = sorted(pieces, key=itemgetter(0))
         self._active = np.flatnonzero(r.output_rows >= 0)
-        first = r.output_rows[:1]
-        self._first_row = int(first[0]) if first.size else -1
-        self._first_constant = float(r.output_constants[0]) if first.size else 0.0
-        self._first = _Sweep(r, self.pieces, runs, first[first >= 0], by_one=True)
-        self._all = _Sweep(r, self.pieces, runs, r.output_rows[self._active], by_one=False)
-        self._free: list[_Frame] = []  # memory of calls: another thread, or a rule that calls the program, has its own
+        self._rows = r.output_rows[self._active]
+        self._first_row = int(r.output_rows[0]) if r.output_rows.size else -1
+        self._first_constant = float(r.output_constants[0]) if r.output_rows.size else 0.0
+        self._free: list[Frame] = []  # another thread, or a rule that calls the program, has memory of its own
+
+    def evaluator(self) -> Evaluator:
+        """Return `evaluate`, or what does the same where there are no pieces: in one kernel."""
+        return self.evaluate if self._pieces else _evaluator(self._r)
 
     def evaluate(self, vector: Vector, first: int, out: Vector) -> tuple[float, int]:
         """As `kernels.point.point`, without the frame."""
         frame = self._frame()
         try:
-            failed = self._replayed(frame, vector)
+            failed = self._values.run(frame, vector)
             if failed < 0 and first >= 0:
-                out[:] = self._adjoints(frame, self._first, None)[first : first + out.size]
+                out[:] = self._adjoints(frame, self._from_first, None)[first : first + out.size]
             elif failed < 0 and out.size:
                 out[:] = self._outputs(frame)
             row = self._first_row
@@ -119,21 +62,67 @@ class Stretches:
         """Outputs, adjoints of all inputs for seeds of the outputs, and the first guard that fails or -1."""
         frame = self._frame()
         try:
-            failed, adjoints = self._replayed(frame, vector), np.empty(0)
+            failed, adjoints = self._values.run(frame, vector), np.empty(0)
             if failed < 0:
-                adjoints = self._adjoints(frame, self._all, seeds[self._active]).copy()
+                adjoints = self._adjoints(frame, self._from_all, seeds[self._active]).copy()
             return self._outputs(frame), adjoints, failed
         finally:
             self._free.append(frame)
 
-    def _frame(self) -> _Frame:
+    def _frame(self) -> Frame:
         try:
             return self._free.pop()
         except IndexError:
-            return _Frame(self._r, self._table)
+            return Frame(self._r, self._table)
 
-    def _replayed(self, frame: _Frame, vector: Vector) -> int:
-        """Fill in the values of all rows; returns the first guard that decides otherwise, or -1."""
+    # What follows is made when it is first needed: most programs have no pieces, and are never asked for a pullback.
+
+    @cached_property
+    def _table(self) -> NDArray[np.int64]:
+        return np.array([run.fields() for run in self._runs], np.int64).reshape(-1)
+
+    @cached_property
+    def _values(self) -> _Values:
+        return _Values(schedule.forward(self._r, self._pieces))
+
+    @cached_property
+    def _from_first(self) -> _Sweep:
+        rows = self._r.output_rows[:1]
+        rows = rows[rows >= 0]
+        return _Sweep(rows, schedule.reverse(self._r, self._pieces, self._runs, rows, seeds=True))
+
+    @cached_property
+    def _from_all(self) -> _Sweep:
+        return _Sweep(self._rows, schedule.reverse(self._r, self._pieces, self._runs, self._rows, seeds=False))
+
+    def _outputs(self, frame: Frame) -> Vector:
+        outputs = self._r.output_constants.copy()
+        outputs[self._active] = frame.value[self._rows]
+        return outputs
+
+    def _adjoints(self, frame: Frame, sweep: _Sweep, seeds: Vector | None) -> Vector:
+        """Adjoints of all inputs, valid until the frame is used again."""
+        r = self._r
+        if seeds is not None:
+            sweep.seed(frame.adjoint, seeds)
+        if not sweep.run(frame):
+            return frame.adjoint[1 : r.n_inputs + 1]
+        self._values.fill_partials(frame, self._runs)  # the zero-factor rule is one of rows
+        point = Point(frame.value, frame.picked, frame.partial0, frame.partial1, -1)
+        seeds = np.ones(sweep.rows.size) if seeds is None else seeds
+        return r.slopes(point, sweep.rows, seeds, np.arange(r.n_inputs))
+
+
+class _Values:
+    """Values of all rows."""
+
+    def __init__(self, stretches: list[schedule.Stretch]) -> None:
+        self._stretches = stretches
+        self._forward = entry_of(kernels.forward, *[types.int64] * 4)
+        self._replay_rows = address_of(point_kernels.replay_rows, 3)
+
+    def run(self, frame: Frame, vector: Vector) -> int:
+        """Fill them in; returns the first guard that decides otherwise, or -1."""
         frame.value[: vector.size] = vector
         for stretch in self._stretches:
             failed = self._forward(frame.address, stretch.address, stretch.count, self._replay_rows)
@@ -143,52 +132,56 @@ class Stretches:
                 stretch.block.evaluate(frame.value)
         return -1
 
-    def _outputs(self, frame: _Frame) -> Vector:
-        outputs = self._r.output_constants.copy()
-        outputs[self._active] = frame.value[self._all.rows]
-        return outputs
-
-    def _adjoints(self, frame: _Frame, sweep: _Sweep, seeds: Vector | None) -> Vector:
-        """Adjoints of all inputs for seeds of the rows of a sweep, valid until the frame is used again."""
-        r = self._r
-        if seeds is not None:
-            sweep.seed(frame.adjoint, seeds)
-        if not sweep.run(frame):
-            return frame.adjoint[1 : r.n_inputs + 1]
-        if self._partials.count:  # the zero-factor rule is one of rows, with their partials
-            self._forward(frame.address, self._partials.address, self._partials.count, self._replay_rows)
-        point = Point(frame.value, frame.picked, frame.partial0, frame.partial1, -1)
-        seeds = np.ones(sweep.rows.size) if seeds is None else seeds
-        return r.slopes(point, sweep.rows, seeds, np.arange(r.n_inputs))
+    def fill_partials(self, frame: Frame, runs: list[Run]) -> None:
+        """Fill in the partials of runs, whose values are there."""
+        rows = schedule.Stretch([(int(kernels.ROWS), run.start, run.stop) for run in runs])
+        self._forward(frame.address, rows.address, rows.count, self._replay_rows)
 
 
-class _Frame:
-    """Arrays of a call and their address, valid as long as they are."""
+class _Sweep:
+    """A reverse sweep from some rows."""
 
-    def __init__(self, r: Recording, runs: NDArray[np.int64]) -> None:
-        n = len(r)
-        self.value, self.adjoint = np.empty(n), np.empty(n + 1)
-        self.partial0, self.partial1, self.picked = np.zeros(n), np.zeros(n), r.arg1.copy()
-        arrays = {
-            "opcode": r.opcode,
-            "arg0": r.arg0,
-            "arg1": r.arg1,
-            "passive0": r.partial0,
-            "passive1": r.partial1,
-            "rows": np.arange(n, dtype=np.int32),
-            "table_starts": r.table_starts,
-            "table_rows": r.table_rows,
-            "table_values": r.table_values,
-            "table_of_row": r.table_of_row,
-            "output_rows": r.output_rows,
-            "output_constants": r.output_constants,
-            "value": self.value,
-            "partial0": self.partial0,
-            "partial1": self.partial1,
-            "picked": self.picked,
-            "adjoint": self.adjoint,
-            "runs": runs,
-        }
-        self._arrays = [np.ascontiguousarray(arrays[name], dtype) for name, dtype in COLUMNS]
-        self._table = np.array([(column.ctypes.data, column.size) for column in self._arrays], np.int64)
-        self.address = int(self._table.ctypes.data)
+    def __init__(self, rows: NDArray[np.int32], stretches: list[schedule.Stretch]) -> None:
+        self.rows = rows
+        low, high, consecutive = extent(rows) if rows.size else (0, -1, True)
+        self._at: Any = slice(low + 1, high + 2) if consecutive else rows + 1
+        self._repeats = np.unique(rows).size < rows.size
+        self._stretches = stretches
+        self._reverse = entry_of(kernels.reverse, *[types.int64] * 3)
+
+    def seed(self, adjoint: Vector, seeds: Vector) -> None:
+        """Write the adjoints of its rows; no -0.0, which would not come of adding to zero."""
+        if self._repeats:
+            adjoint[self._at] = 0.0
+            np.add.at(adjoint, self._at, seeds)
+        else:
+            adjoint[self._at] = seeds + 0.0
+
+    def run(self, frame: Frame) -> bool:
+        """Sweep the adjoints down to the inputs; whether a NaN arrives there."""
+        has_nan = 0
+        for stretch in self._stretches:
+            has_nan = self._reverse(frame.address, stretch.address, stretch.count)
+            if stretch.block is not None:
+                BlockAt(stretch.block, frame.value).reverse(frame.adjoint)
+        return bool(has_nan)
+
+
+def _evaluator(r: Recording) -> Evaluator:
+    point = point_kernels.entry(point_kernels.point)
+    free: list[int] = []
+    alive: list[Frame] = []
+
+    def evaluate(vector: Vector, first: int, out: Vector) -> tuple[float, int]:
+        try:
+            frame = free.pop()
+        except IndexError:
+            made = Frame(r, np.empty(0, np.int64))
+            alive.append(made)
+            frame = made.address
+        try:
+            return point(frame, vector, first, out)
+        finally:
+            free.append(frame)
+
+    return evaluate

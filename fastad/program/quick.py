@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..packing import Packing, Vector
 from ..structure import Spec, flatten_like, is_input, open_node
-from .evaluator import Stretches, evaluator
+from .evaluator import Stretches
 from .recording import Recording
 from .variants import Trie
 
@@ -43,9 +43,9 @@ class Quick:
         self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._count_one = trie.root.count_one
-        self._evaluate = evaluator(recording)
+        self._stretches = Stretches(recording)
+        self._evaluate = self._stretches.evaluator()
         self._inputs, self._outputs = recording.inputs, recording.outputs
-        self._stretches: Stretches | None = None
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
         self._gradients: dict[Any, _Call] = {}
 
@@ -118,8 +118,6 @@ class Quick:
         vector = self._bind(args)
         if vector is None:
             return None
-        if self._stretches is None:
-            self._stretches = Stretches(self.trie.root.recording)
         outputs, adjoints, failed = self._stretches.pullback(vector, self._outputs.matches(seeds))
         if failed >= 0:
             return None

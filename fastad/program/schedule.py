@@ -92,7 +92,6 @@ class _Reverse:
             self._unwritten.remove(*interval)
 
     def plan(self, pieces: Pieces, seeds: bool) -> list[Stretch]:
-        self._steps.add(kernels.ZERO, -1, 0)  # of passive operands; nobody reads it, but it must not overflow
         for interval in self._seeded if seeds else ():
             self._steps.add(kernels.SEED, *interval)
         at = self._end
