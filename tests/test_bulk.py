@@ -10,7 +10,7 @@ import fastad as fad
 from fastad import recorded
 from fastad.kernels import stretches
 from fastad.ops import OPS
-from fastad.program import runs
+from fastad.program import evaluator, runs
 from fastad.record import bulk_sweep, storage
 
 N = 1511  # more than the threshold, and no multiple of a vector or of a part
@@ -184,6 +184,7 @@ RUNS = FUNCTIONS | {
 def test_programs_replay_runs_with_the_bits_of_rows(name, shortest, monkeypatch):
     function = RUNS[name]
     monkeypatch.setattr(runs, "_SHORTEST", shortest)
+    monkeypatch.setattr(evaluator, "_ENOUGH", 0)
     program = fad.record(function, X)
     found = runs.find(program._trie_for(*program._bind((X,))).root.recording)
     assert found or shortest == 50  # numbers and actives take turns in shorter stretches

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastad as fad
-from fastad.program import frame, runs, schedule
+from fastad.program import evaluator, frame, runs, schedule
 
 N = 300
 X, Y = np.random.default_rng(5).uniform(0.2, 1.8, (2, N))
@@ -30,6 +30,7 @@ def stale_memory(monkeypatch):
             column[:] = 7.0
 
     monkeypatch.setattr(frame.Frame, "__init__", sevens)
+    monkeypatch.setattr(evaluator, "_ENOUGH", 0)
 
 
 # -------------------- the set of rows that nobody wrote --------------------

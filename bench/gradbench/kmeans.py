@@ -45,9 +45,12 @@ def dir(data, threads):  # the name is GradBench's
     def call():
         of = nearest(points, centroids)
         first, second = program().batch(points, centroids[of], wrt=None, threads=threads).value
-        gradient, diagonal = np.zeros_like(centroids), np.zeros_like(centroids)
-        np.add.at(gradient, of, first)
-        np.add.at(diagonal, of, second)
-        return gradient / diagonal
+        elements = of[:, None] * centroids.shape[1] + np.arange(centroids.shape[1])
+        return added(elements, first, centroids) / added(elements, second, centroids)
 
     return call
+
+
+def added(elements, values, like):
+    """Sums of the values of each element; np.add.at takes ten times as long."""
+    return np.bincount(elements.ravel(), values.ravel(), like.size).reshape(like.shape)

@@ -22,6 +22,7 @@ from .frame import Frame
 from .recording import Point, Recording
 from .runs import Run, find
 
+_ENOUGH = 320  # rows in runs; below, steps take longer than one kernel that goes row by row
 Evaluator = Callable[[Vector, int, Vector], tuple[float, int]]  # as `kernels.point.point`, without the frame
 
 
@@ -41,8 +42,9 @@ class Stretches:
         self._free: list[Frame] = []  # another thread, or a rule that calls the program, has memory of its own
 
     def evaluator(self) -> Evaluator:
-        """Return `evaluate`, or what does the same where there are no pieces: in one kernel."""
-        return self.evaluate if self._pieces else _evaluator(self._r)
+        """Return `evaluate`, or what does the same row by row: in one kernel, but for BLOCK rows."""
+        in_runs = sum(run.stop - run.start for run in self._runs)
+        return self.evaluate if self._r.blocks or in_runs >= _ENOUGH else _evaluator(self._r)
 
     def evaluate(self, vector: Vector, first: int, out: Vector) -> tuple[float, int]:
         """As `kernels.point.point`, without the frame."""
