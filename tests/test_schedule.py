@@ -11,6 +11,7 @@ import fastad as fad
 from fastad.program import evaluator, frame, runs, schedule
 
 N = 300
+ORDER = np.random.default_rng(6).permutation(N)
 X, Y = np.random.default_rng(5).uniform(0.2, 1.8, (2, N))
 
 
@@ -72,6 +73,20 @@ FUNCTIONS = {
     "running sums": lambda x, y: (np.cumsum(x) * y).sum(),
     "a running sum's middle": lambda x, y: np.cumsum(x * y)[150],
     "choices": lambda x, y: np.where(x > y, x * y, np.maximum(x, 0.9)).sum(),
+    "choices of choices": lambda x, y: (np.where((x > y) & (y > 0.5), np.where(x > 1.0, x * y, 2.0), y[0]) * x).sum(),
+    "choices of what was": lambda x, y: (np.where(x > 1.0, x * x, x) + np.where(x > y, x, 0.0)).sum(),
+    "every other": lambda x, y: (x[::2] * y[1::2] + x[1::2] / (x * y)[::2]).sum(),
+    "every other of the same": lambda x, y: (x[::2] * x[1::2] - x[:150] * x[::2] + x[3] * x[::2]).sum(),
+    "backwards": lambda x, y: (x[::-1] * x - x / x[::-1]).sum() * x[::-3].sum(),
+    "permuted": lambda x, y: (x[ORDER] * y).sum() + (y[ORDER[:100]] * y[ORDER[50:150]]).sum(),
+    "often the same": lambda x, y: (x[ORDER % 7] * x[ORDER % 5] - y[ORDER % 3]).sum(),
+    "broadcast": lambda x, y: (x[:30, None] * y[:7] + x[:7] * np.exp(x[30:60, None]) - x[:30, None] / x[:7]).sum(),
+    "short rows": lambda x, y: ((x.reshape(100, 3) - x[:3]) ** 2 * y[:3]).sum(axis=1).max(),
+    "columns": lambda x, y: (x.reshape(100, 3)[:, 1] * y.reshape(3, 100).T[:, 2] + x.reshape(100, 3).T[2]).sum(),
+    "scattered, then consecutive": lambda x, y: (
+        np.concatenate([x[::3], x[:100]]) * np.concatenate([y[::3], y[7:107]])
+    ).sum(),
+    "running sums of every other": lambda x, y: (np.cumsum(x[::2]) * y[:150]).sum() + np.cumsum(x[::3])[50],
     "look-ups": lambda x, y: (fad.take(x * y, fad.floor(y[:5] * 3.0)) * x[:5]).sum() + (x * y).sum(),
     "products of matrices": lambda x, y: ((x * y).reshape(10, 30) @ (x - y).reshape(30, 10)).sum() + (x * x).sum(),
     "a solve": lambda x, y: np.linalg.solve(np.diag(x[:9]) + 1.0, (x * y)[:9]).sum() + (x[9:] * y[9:]).sum(),
@@ -149,27 +164,28 @@ def test_threads_have_memory_of_their_own():
 # -------------------- programs at random --------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_programs_of_slices_at_random(seed):
-    """Operations on slices of earlier arrays: they overlap, are left out, are read again, whole or in part."""
+def test_programs_at_random(seed):
+    """Operations on parts of earlier arrays, in any order: they overlap, are left out, are read again."""
     rng = np.random.default_rng(seed)
-    size = int(rng.integers(2, 40))
-    steps = [(rng.integers(0, 6), *rng.random(4)) for _ in range(int(rng.integers(1, 12)))]
+    x = rng.uniform(-1.0, 1.0, int(rng.integers(2, 40)))
+    steps, sizes = [], [x.size]
+    for _ in range(int(rng.integers(1, 12))):
+        first, second = rng.integers(0, len(sizes), 2)
+        count = int(rng.integers(1, min(sizes[first], sizes[second]) + 1))
+        steps.append((rng.integers(0, 9), first, second, *(part(rng, sizes[k], count) for k in (first, second))))
+        sizes.append(count)
 
     def f(x):
         arrays = [x]
-        for what, first, second, low, high in steps:
-            a, b = (arrays[int(part * len(arrays))] for part in (first, second))
-            count = 1 + int(low * min(a.size, b.size))
-            a, b = (part[int(high * (part.size - count + 1)) :][:count] for part in (a, b[::-1][::-1]))
-            made = (a * b, a - b[:1], np.tanh(a) + 0.5, np.cumsum(a), a / (1.5 + b * b), b[0] * a)[what]
-            arrays.append(made)
-        return sum(part.sum() for part in arrays[len(arrays) // 2 :])
+        for what, first, second, in_first, in_second in steps:
+            a, b = arrays[first][in_first], arrays[second][in_second]
+            arrays.append(OPERATIONS[what](a, b))
+        return sum(array.sum() for array in arrays[len(arrays) // 2 :])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "_SHORTEST", int(rng.integers(2, 6)))
-        x = rng.uniform(-1.0, 1.0, size)
         program = fad.record(f, x)
         for at in (x, x[::-1].copy()):
             value, gradient = fad.value_and_grad(f)(at)
@@ -177,3 +193,26 @@ def test_programs_of_slices_at_random(seed):
                 found, adjoints = program.value_and_grad(at)
                 assert same(found, value)
                 assert same(adjoints, gradient)
+
+
+OPERATIONS = (
+    lambda a, b: a * b,
+    lambda a, b: a - b[:1],
+    lambda a, b: np.tanh(a) + 0.5,
+    lambda a, b: np.cumsum(a),
+    lambda a, b: a / (1.5 + b * b),
+    lambda a, b: b[0] * a,
+    lambda a, b: np.where(a > b, a, 0.3 * b),
+    lambda a, b: np.where(b > 0.0, 1.0, a),
+    lambda a, b: a + a.sum() * b,
+)
+
+
+def part(rng, size, count):
+    """Which elements: in a row, every so many of them, or any."""
+    step = int(rng.integers(1, max(size // count, 1) + 1))
+    start = int(rng.integers(0, size - (count - 1) * step))
+    stride = np.arange(start, start + count * step, step)
+    return (slice(start, start + count * step, step), stride, stride[::-1], rng.integers(0, size, count))[
+        rng.integers(0, 4)
+    ]

@@ -133,6 +133,55 @@ def _scatter(partial, begin, end, rows, first, bar, adjoint):
 
 
 @jit
+def reverse_together(adjoints, op, x, y, v, x_rows, y_rows, bar, adjoint):
+    """`reverse` where both operands may be the same row: their adjoints are added to row after row.
+
+    There is a row for every element of both, or none if an operand is passive.
+    """
+    ones, zeros, partials = np.ones(WIDTH), np.zeros(WIDTH), np.empty((2, WIDTH))
+    vectors = np.empty((3, WIDTH))
+    end = v.size
+    while end > 0:
+        begin = (end - 1) // WIDTH * WIDTH
+        _fill(vectors[0], x, begin, end)
+        _fill(vectors[1], y, begin, end)
+        _fill(vectors[2], v, begin, end)
+        row = (
+            op, address(vectors[0]), WIDTH, address(vectors[1]), WIDTH, address(vectors[2]), address(ones),
+            address(partials[0]), address(zeros), 0, address(partials[1]), address(zeros), 0, 1,
+        )  # fmt: skip
+        call(adjoints, row)
+        for k in range(end - 1, begin - 1, -1):
+            if x_rows.size:
+                at = np.uint64(x_rows[k] + 1)
+                adjoint[at] = fma(bar[k], partials[0, k - begin], adjoint[at])
+            if y_rows.size:
+                at = np.uint64(y_rows[k] + 1)
+                adjoint[at] = fma(bar[k], partials[1, k - begin], adjoint[at])
+        end = begin
+
+
+@jit
+def choose(arg0, arg1, passive0, passive1, start, stop, value):
+    """Values of COND and WHERE rows in turn."""
+    for row in range(start, stop, 2):
+        c, a, b = value[arg0[row]], arg0[row + 1], arg1[row + 1]
+        x = value[a] if a >= 0 else passive0[row + 1]
+        y = value[b] if b >= 0 else passive1[row + 1]
+        value[row], value[row + 1] = c, (x if c != 0.0 else y)
+
+
+@jit
+def reverse_choose(arg0, arg1, start, stop, value, adjoint):
+    """Add the adjoints of the operands of WHERE rows, last first."""
+    for row in range(stop - 2, start - 1, -2):
+        bar, chosen = adjoint[row + 2], 1.0 if value[row] != 0.0 else 0.0
+        a, b = np.uint64(arg0[row + 1] + 1), np.uint64(arg1[row + 1] + 1)
+        adjoint[a] = fma(bar, chosen, adjoint[a])
+        adjoint[b] = fma(bar, 1.0 - chosen, adjoint[b])
+
+
+@jit
 def sums(x, out):
     """Sums of the rows of a matrix, each in order."""
     for i in range(x.shape[0]):
@@ -186,33 +235,96 @@ def reverse_chain(x_row, y_rows, y_first, start, stop, adjoint):
         if y_first >= 0:
             adjoint[np.uint64(y_first + k + 1)] += bar
         elif y_rows.size:
-            adjoint[np.uint64(y_rows[0] + 1)] += bar
+            adjoint[np.uint64(y_rows[k if y_rows.size > 1 else 0] + 1)] += bar
         if k > 0:
             bar = adjoint[np.uint64(start + k)] + bar
 
 
 @jit
-def find_runs(opcode, arg0, arg1, allowed, add, shortest, out):
-    """Rows that are one operation on consecutive operands, or on one, recorded before; and chains of additions.
+def find_runs(opcode, arg0, arg1, allowed, add, cond, where, shortest, out):
+    """Rows that are one operation on rows recorded before; chains of additions; pairs of COND and WHERE rows.
 
-    Fills ``out`` with (first row, row behind the last, whether it is a chain) of those of ``shortest`` and more rows;
-    returns their number.
+    Fills ``out`` with (first row, row behind the last, opcode of the last; less than zero for a chain) of stretches of
+    ``shortest`` and more rows, whose operands are consecutive where that makes so many; returns their number.
     """
     count, start = 0, 0
     while start < opcode.size:
-        stop, is_chain = start + 1, False
-        if allowed[opcode[start]]:
-            is_chain = stop < opcode.size and opcode[stop] == add == opcode[start] and arg0[stop] == start
-            while stop < opcode.size and opcode[stop] == opcode[start]:
-                follows = arg0[stop] == stop - 1 if is_chain else _follows(arg0, start, stop)
-                if not follows or not _follows(arg1, start, stop):
-                    break
-                stop += 1
+        what = np.int64(opcode[start])
+        stop = start + 1
+        if what == cond:
+            stop = _pairs(opcode, arg0, arg1, cond, where, start)
+            what = where
+        elif allowed[what]:
+            if what == add and stop < opcode.size and opcode[stop] == add and arg0[stop] == start:
+                stop = _chain(opcode, arg0, arg1, start, shortest)
+                what = np.int64(-1)
+            else:
+                stop = _consecutive(opcode, arg0, arg1, start)
+                if stop - start < shortest:
+                    stop = _scattered(opcode, arg0, arg1, start, shortest)
         if stop - start >= shortest:
-            out[count, 0], out[count, 1], out[count, 2] = start, stop, is_chain
+            out[count, 0], out[count, 1], out[count, 2] = start, stop, what
             count += 1
-        start = stop
+        start = max(stop, start + 1)
     return count
+
+
+@jit
+def _consecutive(opcode, arg0, arg1, start):
+    """End of the rows from ``start`` on whose operands are the next ones, or the same, each time."""
+    stop = start + 1
+    while stop < opcode.size and opcode[stop] == opcode[start]:
+        if not _follows(arg0, start, stop) or not _follows(arg1, start, stop):
+            break
+        stop += 1
+    return stop
+
+
+@jit
+def _chain(opcode, arg0, arg1, start, shortest):
+    """End of the rows from ``start`` on that add to the sum before them, consecutive rows where they are many."""
+    stop, consecutive = start + 1, True
+    while stop < opcode.size and opcode[stop] == opcode[start] and arg0[stop] == stop - 1:
+        if consecutive and not _follows(arg1, start, stop):
+            if stop - start >= shortest:
+                break
+            consecutive = False
+        if not _is_alike(arg1, start, stop):
+            break
+        stop += 1
+    return stop
+
+
+@jit
+def _scattered(opcode, arg0, arg1, start, shortest):
+    """End of the rows from ``start`` on that do not depend on each other, before ``shortest`` consecutive ones."""
+    stop, streak = start + 1, start
+    while stop < opcode.size and opcode[stop] == opcode[start]:
+        if not _is_alike(arg0, start, stop) or not _is_alike(arg1, start, stop):
+            break
+        if not (_follows(arg0, streak, stop) and _follows(arg1, streak, stop)):
+            streak = stop - 1 if _follows(arg0, stop - 1, stop) and _follows(arg1, stop - 1, stop) else stop
+        stop += 1
+        if stop - streak >= shortest:
+            return streak
+    return stop
+
+
+@jit
+def _pairs(opcode, arg0, arg1, cond, where, start):
+    """End of the COND and WHERE rows from ``start`` on that do not depend on each other."""
+    stop = start
+    while stop + 1 < opcode.size and opcode[stop] == cond and opcode[stop + 1] == where:
+        if arg0[stop] >= start or arg0[stop + 1] >= start or arg1[stop + 1] >= start:
+            break
+        stop += 2
+    return stop
+
+
+@jit
+def _is_alike(arg, start, row):
+    """Whether an operand is active if that of ``start`` is, and no row from there on."""
+    return arg[row] < start and (arg[row] < 0) == (arg[start] < 0)
 
 
 @jit

@@ -3,9 +3,9 @@
 Steps are planned once (``program/schedule.py``): what is done, with the first row and the row behind the last; of a run
 its number, and flags that say which operands get adjoints, and whether these are fresh: written, whatever stands there.
 
-A run is what `RUN` names: its kind, first row and row behind the last, its operation with the addresses of the row
-kernels, and for each operand the first row (-1 where it is passive, and stands in a column of partials), and whether
-every element has one of its own (otherwise all have the same).
+A run is its kind, first row and row behind the last, its operation with the addresses of the row kernels, and for each
+operand the first row (-1 where it is passive, and stands in a column of partials), and whether it is one for all
+elements, or the next one each time, or any, to be looked up.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from .frame import floats, indices, integers, integers_at
 from .sweeps import reverse as reverse_rows
 
 ROWS, RUN, ZERO, SEED, CHECK = (np.int64(what) for what in range(5))
-WANTS_X, WANTS_Y, FRESH_X, FRESH_Y = np.int64(1), np.int64(2), np.int64(4), np.int64(8)
-ELEMENTWISE, CHAIN, SUM = np.int64(0), np.int64(1), np.int64(2)
+WANTS_X, WANTS_Y, FRESH_X, FRESH_Y, TOGETHER = (np.int64(1 << bit) for bit in range(5))
+ELEMENTWISE, CHAIN, SUM, CHOICE = (np.int64(kind) for kind in range(4))
+ONE, NEXT, ANY = (np.int64(mode) for mode in range(3))
 RUN_FIELDS = 10
-_KIND, _START, _STOP, _OP, _VALUES, _ADJOINTS, _X_FIRST, _X_STEPS, _Y_FIRST, _Y_STEPS = (
+_KIND, _START, _STOP, _OP, _VALUES, _ADJOINTS, _X_FIRST, _X_MODE, _Y_FIRST, _Y_MODE = (
     np.int64(number) for number in range(RUN_FIELDS)
 )
 
@@ -35,11 +36,30 @@ def _run(frame, number):
 
 
 @jit
-def _operand(first, steps, start, stop, value, passive):
+def _operand(first, mode, start, stop, value, passive, arg):
     """Values of an operand: one, or as many as there are rows."""
-    if first >= 0:
-        return value[first : first + stop - start] if steps else value[first : first + 1]
-    return passive[start:stop] if steps else passive[start : start + 1]
+    if first < 0:
+        return passive[start:stop] if mode == NEXT else passive[start : start + 1]
+    if mode == ANY:
+        found = np.empty(stop - start)
+        for k in range(found.size):
+            found[k] = value[arg[start + k]]
+        return found
+    return value[first : first + stop - start] if mode == NEXT else value[first : first + 1]
+
+
+@jit
+def _operands(frame, run):
+    value = floats(frame, columns.VALUE)
+    x = _operand(
+        run[_X_FIRST], run[_X_MODE], run[_START], run[_STOP], value, floats(frame, columns.PASSIVE0),
+        indices(frame, columns.ARG0),
+    )  # fmt: skip
+    y = _operand(
+        run[_Y_FIRST], run[_Y_MODE], run[_START], run[_STOP], value, floats(frame, columns.PASSIVE1),
+        indices(frame, columns.ARG1),
+    )  # fmt: skip
+    return x, y
 
 
 @jit
@@ -63,8 +83,13 @@ def _evaluate(frame, run):
         elements = value[run[_X_FIRST] : run[_X_FIRST] + stop - start + 1]
         value[stop - 1] = bulk.total(elements[0], elements[1:])
         return
-    x = _operand(run[_X_FIRST], run[_X_STEPS], start, stop, value, floats(frame, columns.PASSIVE0))
-    y = _operand(run[_Y_FIRST], run[_Y_STEPS], start, stop, value, floats(frame, columns.PASSIVE1))
+    if run[_KIND] == CHOICE:
+        bulk.choose(
+            indices(frame, columns.ARG0), indices(frame, columns.ARG1), floats(frame, columns.PASSIVE0),
+            floats(frame, columns.PASSIVE1), start, stop, value,
+        )  # fmt: skip
+        return
+    x, y = _operands(frame, run)
     if run[_KIND] == CHAIN:
         bulk.chain(x, y, value[start:stop])
     else:
@@ -102,29 +127,40 @@ def _has_nan(x):
 
 @jit
 def _reverse(frame, run, flags, adjoint):
-    start, stop, x_first, y_first = run[_START], run[_STOP], run[_X_FIRST], run[_Y_FIRST]
-    x_rows, x_consecutive = _target(frame, x_first, run[_X_STEPS], flags & WANTS_X)
-    y_rows, y_consecutive = _target(frame, y_first, run[_Y_STEPS], flags & WANTS_Y)
-    if run[_KIND] == CHAIN:
-        bulk.reverse_chain(x_first, y_rows, y_consecutive, start, stop, adjoint)
+    start, stop, value = run[_START], run[_STOP], floats(frame, columns.VALUE)
+    arg0, arg1 = indices(frame, columns.ARG0), indices(frame, columns.ARG1)
+    if run[_KIND] == CHOICE:
+        bulk.reverse_choose(arg0, arg1, start, stop, value, adjoint)
         return
+    none = arg0[:0]
     if run[_KIND] == SUM:
         bar = adjoint[stop : stop + 1]
-        bulk.reverse_sums(x_rows, x_first, stop - start + 1, flags & FRESH_X != 0, bar, adjoint)
+        bulk.reverse_sums(none, run[_X_FIRST], stop - start + 1, flags & FRESH_X != 0, bar, adjoint)
         return
-    value = floats(frame, columns.VALUE)
-    x = _operand(x_first, run[_X_STEPS], start, stop, value, floats(frame, columns.PASSIVE0))
-    y = _operand(y_first, run[_Y_STEPS], start, stop, value, floats(frame, columns.PASSIVE1))
+    bar = adjoint[start + 1 : stop + 1]
+    if flags & TOGETHER:
+        x, y = _operands(frame, run)
+        x_rows = arg0[start:stop] if flags & WANTS_X else none
+        y_rows = arg1[start:stop] if flags & WANTS_Y else none
+        bulk.reverse_together(run[_ADJOINTS], run[_OP], x, y, value[start:stop], x_rows, y_rows, bar, adjoint)
+        return
+    x_rows, x_first = _target(arg0[start:stop], run[_X_FIRST], run[_X_MODE], flags & WANTS_X)
+    y_rows, y_first = _target(arg1[start:stop], run[_Y_FIRST], run[_Y_MODE], flags & WANTS_Y)
+    if run[_KIND] == CHAIN:
+        bulk.reverse_chain(run[_X_FIRST], y_rows, y_first, start, stop, adjoint)
+        return
+    x, y = _operands(frame, run)
     bulk.reverse(
-        run[_ADJOINTS], run[_OP], x, y, value[start:stop], x_rows, y_rows, x_consecutive, y_consecutive,
-        flags & FRESH_X != 0, flags & FRESH_Y != 0, adjoint[start + 1 : stop + 1], adjoint,
+        run[_ADJOINTS], run[_OP], x, y, value[start:stop], x_rows, y_rows, x_first, y_first,
+        flags & FRESH_X != 0, flags & FRESH_Y != 0, bar, adjoint,
     )  # fmt: skip
 
 
 @jit
-def _target(frame, first, steps, wanted):
+def _target(arg, first, mode, wanted):
     """Rows and first row of an operand, as ``bulk.reverse`` wants them."""
-    rows = indices(frame, columns.ROWS)
     if not wanted or first < 0:
-        return rows[:0], np.int64(-1)
-    return (rows[:0], first) if steps else (rows[first : first + 1], np.int64(-1))
+        return arg[:0], np.int64(-1)
+    if mode == NEXT:
+        return arg[:0], first
+    return (arg if mode == ANY else arg[:1]), np.int64(-1)

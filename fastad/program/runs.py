@@ -6,7 +6,6 @@ with the bits of their rows and in a tenth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,21 +13,24 @@ from numpy.typing import NDArray
 
 from ..kernels import bulk as kernels
 from ..kernels import row_calls
-from ..kernels.stretches import CHAIN, ELEMENTWISE, FRESH_X, FRESH_Y, SUM, WANTS_X, WANTS_Y
+from ..kernels.stretches import ANY, CHAIN, CHOICE, ELEMENTWISE, NEXT, ONE, SUM
 from ..ops import OPCODE, OPS
 from .recording import Recording
 
 _SHORTEST = 64  # rows; those of a shorter run take no longer one by one
-_ALLOWED = np.array([op.kind == "smooth" for op in OPS])
-_ADD = OPCODE["add"]
+_ALLOWED = np.array([op.kind != "structure" for op in OPS])
+_ADD, _COND, _WHERE = OPCODE["add"], OPCODE["cond"], OPCODE["where"]
 
 
 class Operand(NamedTuple):
-    """``size`` consecutive rows from ``first`` on, or one row for all elements; passive numbers if ``first`` is -1."""
+    """Rows of an operand are among the ``size`` rows from ``first`` on: one, each in turn, or any.
+
+    Of passive numbers ``first`` is -1, and they are one or each in turn.
+    """
 
     first: int
     size: int
-    steps: bool
+    mode: int
 
     @property
     def stop(self) -> int:
@@ -36,13 +38,14 @@ class Operand(NamedTuple):
         return self.first + self.size
 
 
-_NOTHING = Operand(-1, 0, False)
+_NOTHING = Operand(-1, 0, int(ONE))
 
 
 class Run(NamedTuple):
-    """Rows ``start`` to ``stop - 1``: an operation on every element of x and y, a chain of additions, or a sum of x.
+    """Rows ``start`` to ``stop - 1``: an operation on every element; a chain of additions, or a sum; choices.
 
-    A chain adds the elements of y to x; a sum is one of which nobody reads the parts.
+    A chain adds the elements of y to x; a sum, of x alone, is one of which nobody reads the parts. Choices are COND
+    and WHERE rows in turn, whose operands are in the columns.
     """
 
     kind: int
@@ -58,23 +61,34 @@ class Run(NamedTuple):
         return (self.stop - 1 if self.kind == SUM else self.start), self.stop
 
     @property
+    def is_together(self) -> bool:
+        """Whether adjoints of both operands are added row after row: one row may be both, in any order."""
+        consecutive = self.x.mode == self.y.mode == NEXT
+        return self.kind == ELEMENTWISE and not consecutive and not _apart(self.x, self.y)
+
+    @property
     def may_write(self) -> bool:
         """Whether its kernel can write the adjoints of consecutive rows, rather than add to them."""
-        return self.kind != CHAIN and (self.x.first == self.y.first or _apart(self.x, self.y))
+        if self.kind == SUM:
+            return True
+        same = self.x.mode == self.y.mode == NEXT and self.x.first == self.y.first
+        return self.kind == ELEMENTWISE and (same or _apart(self.x, self.y))
 
-    def targets(self) -> Iterator[tuple[Operand, int, int]]:
-        """Operands with adjoints, and the flags that say that they are wanted, and fresh."""
-        x_partial, y_partial = (*OPS[self.op].partials, "0.0")[:2]
-        if self.x.first >= 0 and x_partial != "0.0":
-            yield self.x, int(WANTS_X), int(FRESH_X)
-        if self.y.first >= 0 and y_partial != "0.0":
-            yield self.y, int(WANTS_Y), int(FRESH_Y)
+    @property
+    def operands(self) -> tuple[Operand, Operand]:
+        """Both, in the order of the bits that say what becomes of their adjoints."""
+        return self.x, self.y
+
+    @property
+    def targets(self) -> list[int]:
+        """Which of them have adjoints."""
+        partials = (*OPS[self.op].partials, "0.0")[:2]
+        return [k for k in range(2) if self.operands[k].first >= 0 and partials[k] != "0.0"]
 
     def fields(self) -> tuple[int, ...]:
         """What ``kernels.stretches`` reads."""
         addresses = row_calls.values(self.op), row_calls.adjoints(self.op)
-        operands = (self.x.first, int(self.x.steps), self.y.first, int(self.y.steps))
-        return (self.kind, self.start, self.stop, self.op, *addresses, *operands)
+        return (self.kind, self.start, self.stop, self.op, *addresses, *self.x[::2], *self.y[::2])
 
 
 def _apart(x: Operand, y: Operand) -> bool:
@@ -84,10 +98,10 @@ def _apart(x: Operand, y: Operand) -> bool:
 def find(r: Recording) -> list[Run]:
     """Return the runs of a recording, in ascending rows."""
     spans = np.empty((len(r) // _SHORTEST + 1, 3), np.int64)
-    count = kernels.find_runs(r.opcode, r.arg0, r.arg1, _ALLOWED, _ADD, _SHORTEST, spans)
-    uses = _uses(r) if spans[:count, 2].any() else np.empty(0, np.int64)
-    found = (_run(r, start, stop, bool(is_chain), uses) for start, stop, is_chain in spans[:count].tolist())
-    return [run for run in found if run is not None]
+    codes = (_ADD, _COND, _WHERE)
+    spans = spans[: kernels.find_runs(r.opcode, r.arg0, r.arg1, _ALLOWED, *codes, _SHORTEST, spans)]
+    uses = _uses(r) if (spans[:, 2] < 0).any() else np.empty(0, np.int64)
+    return [_run(r, start, stop, op, uses) for start, stop, op in spans.tolist()]
 
 
 def _uses(r: Recording) -> NDArray[np.int64]:
@@ -96,22 +110,29 @@ def _uses(r: Recording) -> NDArray[np.int64]:
     return np.bincount(read[read >= 0], minlength=len(r))
 
 
-def _run(r: Recording, start: int, stop: int, is_chain: bool, uses: NDArray[np.int64]) -> Run | None:
-    """Return one run; None where operands share rows in a way in which the order of additions would be another."""
-    op, y = int(r.opcode[start]), _operand(r.arg1, r.partial1, start, stop)
-    if is_chain:
-        first = int(r.arg0[start])
-        if y.steps and y.first == first + 1 > 0 and (uses[start : stop - 1] == 1).all():
-            return Run(int(SUM), start, stop, op, Operand(first, stop - start + 1, True), _NOTHING)
-        return Run(int(CHAIN), start, stop, op, Operand(first, int(first >= 0), False), y)
-    x = _operand(r.arg0, r.partial0, start, stop)
-    return Run(int(ELEMENTWISE), start, stop, op, x, y) if _apart(x, y) or (x.steps and y.steps) else None
+def _run(r: Recording, start: int, stop: int, op: int, uses: NDArray[np.int64]) -> Run:
+    if op == _WHERE:
+        x, y = (_hull(arg[start + 1 : stop : 2]) for arg in (r.arg0, r.arg1))
+        return Run(int(CHOICE), start, stop, op, x, y)
+    y = _operand(r.arg1[start:stop], r.partial1[start:stop])
+    if op >= 0:
+        return Run(int(ELEMENTWISE), start, stop, op, _operand(r.arg0[start:stop], r.partial0[start:stop]), y)
+    first = int(r.arg0[start])
+    if y.mode == NEXT and y.first == first + 1 > 0 and (uses[start : stop - 1] == 1).all():
+        return Run(int(SUM), start, stop, _ADD, Operand(first, stop - start + 1, int(NEXT)), _NOTHING)
+    return Run(int(CHAIN), start, stop, _ADD, Operand(first, int(first >= 0), int(ONE)), y)
 
 
-def _operand(arg: NDArray[np.int32], passive: NDArray[np.float64], start: int, stop: int) -> Operand:
-    first = int(arg[start])
-    if first < 0:
-        bits = passive[start:stop].view(np.int64)
-        return Operand(-1, 0, bool((bits != bits[0]).any()))
-    steps = bool(arg[start + 1] != first)
-    return Operand(first, stop - start if steps else 1, steps)
+def _operand(rows: NDArray[np.int32], passive: NDArray[np.float64]) -> Operand:
+    if rows[0] < 0:
+        bits = passive.view(np.int64)
+        return Operand(-1, 0, int(NEXT if (bits != bits[0]).any() else ONE))
+    steps = np.diff(rows)
+    if not steps.any():
+        return Operand(int(rows[0]), 1, int(ONE))
+    return Operand(int(rows[0]), rows.size, int(NEXT)) if (steps == 1).all() else _hull(rows)
+
+
+def _hull(rows: NDArray[np.int32]) -> Operand:
+    low, high = int(rows.min()), int(rows.max())
+    return Operand(low, high - low + 1, int(ANY)) if high >= 0 else _NOTHING

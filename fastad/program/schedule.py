@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from ..kernels import stretches as kernels
 from ..ops import OPCODE
 from ..record.blocks import Block
 from .recording import Recording
-from .runs import Operand, Run
+from .runs import Run
 
 _MANY = 4096  # rows one by one: their operands are zeroed from the lowest to the highest
 _TAKE = OPCODE["take"]
@@ -133,23 +134,32 @@ class _Reverse:
 
     def _run(self, number: int) -> None:
         run = self._runs[number]
-        if self._unwritten.cover(*run.bars):
+        if not run.targets or self._unwritten.cover(*run.bars):
             return
         self._settle([run.bars])
-        flags = 0
+        rows = {which: self._rows(run, which) for which in run.targets}
         if not run.may_write:
-            self._settle((operand.first, operand.stop) for operand in (run.x, run.y))
-        for operand, wants, fresh in run.targets():
-            flags |= wants | (fresh if run.may_write and self._claim(operand) else 0)
+            self._settle(chain.from_iterable(rows.values()))
+        flags = int(kernels.TOGETHER) if run.is_together else 0
+        for which, intervals in rows.items():
+            flags |= int(kernels.WANTS_X) << which
+            if run.may_write and self._claim(run, which, intervals):
+                flags |= int(kernels.FRESH_X) << which
         self._steps.add(kernels.RUN, number, flags)
 
-    def _claim(self, operand: Operand) -> bool:
+    def _rows(self, run: Run, which: int) -> list[Interval]:
+        """Rows of an operand."""
+        operand = run.operands[which]
+        if operand.mode == kernels.ANY:
+            return _intervals((self._r.arg0, self._r.arg1)[which][run.start : run.stop])
+        return [(operand.first, operand.stop)]
+
+    def _claim(self, run: Run, which: int, intervals: list[Interval]) -> bool:
         """Whether nobody wrote any of these adjoints yet; whoever asks writes all of them, or adds to all of them."""
-        interval = operand.first, operand.stop
-        if operand.steps and self._unwritten.cover(*interval):
-            self._unwritten.remove(*interval)
+        if run.operands[which].mode == kernels.NEXT and self._unwritten.cover(*intervals[0]):
+            self._unwritten.remove(*intervals[0])
             return True
-        self._settle([interval])
+        self._settle(intervals)
         return False
 
 
