@@ -48,7 +48,7 @@ def evaluate(values, op, x, y, start, column, out, index):
 
 
 @jit
-def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, bar, adjoint):
+def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, together, bar, adjoint):
     """Add the adjoints of the operands of an operation on arrays.
 
     Parameters
@@ -64,12 +64,15 @@ def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_
         First of consecutive rows, -1 where they are not.
     x_fresh, y_fresh : bool
         Whether the adjoints of these consecutive rows are to be written, whatever stands there.
+    together : bool
+        Add to both adjoints element by element: they may be the same in any order. Needs the rows, one per element.
     bar : ndarray
         Adjoints of the results.
     adjoint : ndarray, shape (rows + 1,)
     """
     whole = v.size // WIDTH * WIDTH
     ones, zeros, partial = np.ones(_PART), np.zeros(WIDTH), np.empty(_PART)
+    partial_y = np.empty(_PART if together else 0)
     vectors = np.empty((3, WIDTH))
     a, b, c = vectors[0], vectors[1], vectors[2]
     x_step = WIDTH if x.size > 1 else 0
@@ -89,6 +92,16 @@ def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_
         from_x = address(x) + 8 * begin if fills and x_step else address(a)
         from_y = address(y) + 8 * begin if fills and y_step else address(b)
         from_v = address(v) + 8 * begin if fills else address(c)
+        vectors_here = (end - begin + WIDTH - 1) // WIDTH
+        if together:
+            row = (
+                op, from_x, x_step, from_y, y_step, from_v, address(ones), address(partial), address(zeros), 0,
+                address(partial_y), address(zeros), 0, vectors_here,
+            )  # fmt: skip
+            call(adjoints, row)
+            _scatter_both(partial, partial_y, begin, end, x_rows, y_rows, bar, adjoint)
+            end = begin
+            continue
         for turn in range(2):
             side = turn ^ y_leads
             rows, first, fresh = (x_rows, x_first, x_fresh) if side == 0 else (y_rows, y_first, y_fresh)
@@ -101,8 +114,7 @@ def reverse(adjoints, op, x, y, v, x_rows, y_rows, x_first, y_first, x_fresh, y_
             base_step = WIDTH if reads else 0
             row = (
                 op, from_x, x_step, from_y, y_step, from_v, address(bar) + 8 * begin if straight else address(ones),
-                to if side == 0 else 0, base, base_step, to if side == 1 else 0, base, base_step,
-                (end - begin + WIDTH - 1) // WIDTH,
+                to if side == 0 else 0, base, base_step, to if side == 1 else 0, base, base_step, vectors_here,
             )  # fmt: skip
             call(adjoints, row)
             if not straight:
@@ -133,41 +145,12 @@ def _scatter(partial, begin, end, rows, first, bar, adjoint):
 
 
 @jit
-def reverse_together(adjoints, op, x, y, v, x_rows, y_rows, bar, adjoint):
-    """`reverse` where both operands may be the same row: their adjoints are added to row after row.
-
-    There is a row for every element of both, or none if an operand is passive.
-    """
-    ones, zeros, partials = np.ones(WIDTH), np.zeros(WIDTH), np.empty((2, WIDTH))
-    vectors = np.empty((3, WIDTH))
-    end = v.size
-    while end > 0:
-        begin = (end - 1) // WIDTH * WIDTH
-        _fill(vectors[0], x, begin, end)
-        _fill(vectors[1], y, begin, end)
-        _fill(vectors[2], v, begin, end)
-        row = (
-            op, address(vectors[0]), WIDTH, address(vectors[1]), WIDTH, address(vectors[2]), address(ones),
-            address(partials[0]), address(zeros), 0, address(partials[1]), address(zeros), 0, 1,
-        )  # fmt: skip
-        call(adjoints, row)
-        for k in range(end - 1, begin - 1, -1):
-            if x_rows.size:
-                at = np.uint64(x_rows[k] + 1)
-                adjoint[at] = fma(bar[k], partials[0, k - begin], adjoint[at])
-            if y_rows.size:
-                at = np.uint64(y_rows[k] + 1)
-                adjoint[at] = fma(bar[k], partials[1, k - begin], adjoint[at])
-        end = begin
-
-
-@jit
 def choose(arg0, arg1, passive0, passive1, start, stop, value):
     """Values of COND and WHERE rows in turn."""
     for row in range(start, stop, 2):
-        c, a, b = value[arg0[row]], arg0[row + 1], arg1[row + 1]
-        x = value[a] if a >= 0 else passive0[row + 1]
-        y = value[b] if b >= 0 else passive1[row + 1]
+        c, a, b = value[np.uint64(arg0[row])], arg0[row + 1], arg1[row + 1]
+        x = value[np.uint64(a)] if a >= 0 else passive0[row + 1]
+        y = value[np.uint64(b)] if b >= 0 else passive1[row + 1]
         value[row], value[row + 1] = c, (x if c != 0.0 else y)
 
 
@@ -179,6 +162,16 @@ def reverse_choose(arg0, arg1, start, stop, value, adjoint):
         a, b = np.uint64(arg0[row + 1] + 1), np.uint64(arg1[row + 1] + 1)
         adjoint[a] = fma(bar, chosen, adjoint[a])
         adjoint[b] = fma(bar, 1.0 - chosen, adjoint[b])
+
+
+@jit
+def _scatter_both(x_partial, y_partial, begin, end, x_rows, y_rows, bar, adjoint):
+    """The same for both operands, that of x first."""
+    for k in range(end - 1, begin - 1, -1):
+        at = np.uint64(x_rows[k] + 1)
+        adjoint[at] = fma(bar[k], x_partial[k - begin], adjoint[at])
+        at = np.uint64(y_rows[k] + 1)
+        adjoint[at] = fma(bar[k], y_partial[k - begin], adjoint[at])
 
 
 @jit

@@ -43,7 +43,7 @@ def _operand(first, mode, start, stop, value, passive, arg):
     if mode == ANY:
         found = np.empty(stop - start)
         for k in range(found.size):
-            found[k] = value[arg[start + k]]
+            found[k] = value[np.uint64(arg[start + k])]
         return found
     return value[first : first + stop - start] if mode == NEXT else value[first : first + 1]
 
@@ -137,22 +137,17 @@ def _reverse(frame, run, flags, adjoint):
         bar = adjoint[stop : stop + 1]
         bulk.reverse_sums(none, run[_X_FIRST], stop - start + 1, flags & FRESH_X != 0, bar, adjoint)
         return
-    bar = adjoint[start + 1 : stop + 1]
-    if flags & TOGETHER:
-        x, y = _operands(frame, run)
-        x_rows = arg0[start:stop] if flags & WANTS_X else none
-        y_rows = arg1[start:stop] if flags & WANTS_Y else none
-        bulk.reverse_together(run[_ADJOINTS], run[_OP], x, y, value[start:stop], x_rows, y_rows, bar, adjoint)
-        return
-    x_rows, x_first = _target(arg0[start:stop], run[_X_FIRST], run[_X_MODE], flags & WANTS_X)
-    y_rows, y_first = _target(arg1[start:stop], run[_Y_FIRST], run[_Y_MODE], flags & WANTS_Y)
+    together = flags & TOGETHER != 0
+    x_rows, x_first = _target(arg0[start:stop], run[_X_FIRST], ANY if together else run[_X_MODE], flags & WANTS_X)
+    y_rows, y_first = _target(arg1[start:stop], run[_Y_FIRST], ANY if together else run[_Y_MODE], flags & WANTS_Y)
     if run[_KIND] == CHAIN:
         bulk.reverse_chain(run[_X_FIRST], y_rows, y_first, start, stop, adjoint)
         return
     x, y = _operands(frame, run)
     bulk.reverse(
         run[_ADJOINTS], run[_OP], x, y, value[start:stop], x_rows, y_rows, x_first, y_first,
-        flags & FRESH_X != 0, flags & FRESH_Y != 0, bar, adjoint,
+        flags & FRESH_X != 0, flags & FRESH_Y != 0, together,
+        adjoint[start + 1 : stop + 1], adjoint,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Run(NamedTuple):
     def is_together(self) -> bool:
         """Whether adjoints of both operands are added row after row: one row may be both, in any order."""
         consecutive = self.x.mode == self.y.mode == NEXT
-        return self.kind == ELEMENTWISE and not consecutive and not _apart(self.x, self.y)
+        return self.kind == ELEMENTWISE and len(self.targets) == 2 and not consecutive and not _apart(self.x, self.y)
 
     @property
     def may_write(self) -> bool:

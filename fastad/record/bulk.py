@@ -152,7 +152,7 @@ class Elementwise(NamedTuple):
         y_rows, y_first, y_fresh = self.y.target(partials[1], adjoints)
         values = self.x.at(column), self.y.at(column), column[self.start : self.stop]
         kernels.reverse(
-            row_calls.adjoints(self.op), self.op, *values, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh,
+            row_calls.adjoints(self.op), self.op, *values, x_rows, y_rows, x_first, y_first, x_fresh, y_fresh, False,
             adjoints.adjoint[self.start + 1 : self.stop + 1], adjoints.adjoint,
         )  # fmt: skip
 
