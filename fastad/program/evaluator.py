@@ -24,9 +24,6 @@ Evaluator = Callable[[Vector, int, Vector], tuple[float, int]]  # as `kernels.po
 
 def evaluator(r: Recording) -> Evaluator:
     """Return ``kernels.point`` of a recording: each call takes a frame with memory of its own, and puts it back."""
-    stretches = Stretches(r)
-    if stretches.pieces:
-        return stretches.evaluate
     point = kernels.entry(kernels.point)
     free: list[int] = []
     alive: list[Any] = []

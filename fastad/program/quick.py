@@ -43,9 +43,9 @@ class Quick:
         self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._count_one = trie.root.count_one
-        self._evaluate = evaluator(recording)
+        self._stretches = Stretches(recording)
+        self._evaluate = self._stretches.evaluate if self._stretches.pieces else evaluator(recording)
         self._inputs, self._outputs = recording.inputs, recording.outputs
-        self._stretches: Stretches | None = None
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
         self._gradients: dict[Any, _Call] = {}
 
@@ -118,8 +118,6 @@ class Quick:
         vector = self._bind(args)
         if vector is None:
             return None
-        if self._stretches is None:
-            self._stretches = Stretches(self.trie.root.recording)
         outputs, adjoints, failed = self._stretches.pullback(vector, self._outputs.matches(seeds))
         if failed >= 0:
             return None
