@@ -118,6 +118,17 @@ def test_replay_elsewhere_is_a_fresh_recording(case):
     assert program.hessian(other) == pytest.approx(hessian, rel=1e-9, abs=1e-9)
 
 
+def test_a_product_of_two_views_of_one_array_has_the_bits_of_a_replay():
+    """BLAS multiplies an array by its own transpose in another order than two arrays."""
+    a = np.random.default_rng(0).normal(size=(300, 4))
+    for f in (lambda a: a.T @ a, lambda a: np.linalg.solve(a.T @ a, a[0])):
+        program = fad.record(f, np.ones_like(a) + np.eye(300, 4))
+        value, pullback = fad.vjp(f, a)
+        assert np.array_equal(program(a), value)
+        assert np.array_equal(program.batch(a[None]).value[0], value)
+        assert np.array_equal(program.vjp((a,), value)[1][0], pullback(value)[0])
+
+
 def test_saved_and_loaded(case, tmp_path):
     f, x = case
     program = fad.record(f, x)

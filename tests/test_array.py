@@ -328,6 +328,16 @@ def test_operands_that_are_no_real_numbers(tape, other):
                 apply(*operands)
 
 
+@pytest.mark.parametrize("function", [fad.maximum, fad.hypot, fad.arctan2, np.maximum, np.copysign])
+def test_no_second_operand_is_none(tape, function):
+    """None is not a function of one operand: it would be taken as 0."""
+    for shape in ((3,), (3, 1)):
+        a = tape.inputs(np.ones(shape))
+        for operands in ((a, None), (None, a)):
+            with pytest.raises(TypeError, match="real numbers"):
+                function(*operands)
+
+
 def test_unary_operators(tape):
     a = tape.inputs([-1.0, 2.0, 0.0])
     assert (-a).value.tolist() == [1.0, -2.0, 0.0]

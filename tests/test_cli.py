@@ -4,14 +4,23 @@ import subprocess
 import sys
 
 import pytest
+from numba.core.caching import NullCache
 
 import fastad as fad
 from fastad.cli import main
+from fastad.kernels.point import point
 
 
 def test_warmup_reports_its_time(capsys):
     assert main(["warmup"]) == 0
     assert "all kernels compiled and cached" in capsys.readouterr().out
+
+
+def test_warmup_says_where_there_is_no_cache(monkeypatch, capsys):
+    """It would take its minutes, and nothing would be left of them."""
+    monkeypatch.setattr(point, "_cache", NullCache())
+    assert main(["warmup"]) == 2
+    assert "NUMBA_CACHE_DIR" in capsys.readouterr().err
 
 
 def test_a_command_is_required(capsys):

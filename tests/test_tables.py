@@ -95,6 +95,16 @@ def test_batches_equal_single_calls(table_varies, threads):
         np.testing.assert_allclose(g, s, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize(
+    "table", [[3, 4], np.array([3, 4]), np.array([3, 4], np.float32), np.array([False, True])], ids=repr
+)
+def test_elements_of_a_plain_table_are_doubles(table):
+    """As the recorded ones: numbers of another type would be rounded, or divided, by rules of their own."""
+    for position in (1.0, 1, np.array([0.0, 1.0]), [1, 0]):
+        assert fad.take(table, position).dtype == np.float64
+        assert np.array_equal(fad.take(table, position), fad.record(fad.take, table, position)(table, position))
+
+
 def test_take_limits_and_truncates():
     table = np.array([10.0, 20.0, 30.0])
     program = fad.record(lambda t, p: fad.take(t, p) * 2.0, table, 1.0)

@@ -54,7 +54,8 @@ def known(case):
 
 
 def cases(quick):
-    sizes = ((20, 3),) if quick else ((1_000, 10), (10_000, 100))
+    # GradBench's sizes have gradients of zeros: a step reaches four components. The quick one tells right from wrong.
+    sizes = ((10, 3),) if quick else ((1_000, 10), (10_000, 100))
     generator = np.random.default_rng(4)
     return {f"n = {n:,}, {s} steps": Case((0.5 + generator.random(n),), (np.zeros(n), s)) for n, s in sizes}
 

@@ -10,10 +10,13 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numba.core.caching import NullCache
 
 import fastad as fad
 
+from ..kernels.point import point
 from ..program.batch import checked_threads
+from .errors import CommandError
 
 _X = np.array([0.5, 2.0])
 _IN_ANOTHER_PROCESS = "from fastad.commands.warmup import batches; batches()"
@@ -24,7 +27,14 @@ def warmup() -> float:
 
     LLVM takes one core. The batch kernels are half of the work, so another process compiles them where there is a core
     for it. What it has cached is loaded here, and what it has not for some reason is compiled.
+
+    Raises
+    ------
+    CommandError
+        There is no cache.
     """
+    if isinstance(point._cache, NullCache):
+        raise CommandError("numba finds no directory to cache kernels in; set NUMBA_CACHE_DIR to one it can write to")
     started = time.perf_counter()
     points()  # what recording needs: the other process then finds it in the cache
     beside = _other_process() if checked_threads(None) > 1 else None

@@ -260,7 +260,7 @@ def elementwise(code: int, first: Any, *rest: Any) -> Any:
     """Apply an operation of the table with broadcasting; passive elements leave no row."""
     second: Any = rest[0] if rest else None
     if not _IS_CONDITION[code]:
-        if (second is None or type(second) in _NUMBER) and _is_plain_vector(first):
+        if (not rest or type(second) in _NUMBER) and _is_plain_vector(first):
             return _with_number(code, first, second, False)
         if type(first) in _NUMBER and _is_plain_vector(second):
             return _with_number(code, second, first, True)

@@ -44,7 +44,7 @@ def take(table: Any, position: Any) -> Any:
     if _is_mixed(position):
         return array([take(table, p) for p in position])
     if not isinstance(position, Active | ActiveArray):
-        return table[_limited(position, values.size)]
+        return (values if tape is None else table)[_limited(position, values.size)]
     if tape is not None and tape is not position.tape:
         raise two_tapes(tape, position.tape)
     if isinstance(position, ActiveArray):

@@ -13,6 +13,9 @@ from ...problems import elementwise, gmm, kmeans, llsq, lse, ode
 
 
 def gradient(objective, case, threads):
+    if len(case.params) == 1:  # by the array itself: a tuple around it costs autograd 40 us
+        by_array = grad(lambda x: objective(anp, (x,), case.constants))
+        return lambda: (by_array(*case.params),)
     f = grad(lambda params: objective(anp, params, case.constants))
     return lambda: f(case.params)
 
