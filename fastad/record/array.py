@@ -171,7 +171,8 @@ class ActiveArray(Operators):
         """Sum divided by the number of elements."""
         if more:
             return array_function(np.mean, (self, axis), {"keepdims": keepdims, **more})
-        return self.sum(axis, keepdims=keepdims) / _count(self.shape, axes_of(axis, self.ndim))
+        count = self.size if axis is None else _count(self.shape, axes_of(axis, self.ndim))
+        return self.sum(axis, keepdims=keepdims) / count
 
     def __bool__(self) -> bool:
         if self.size != 1:
