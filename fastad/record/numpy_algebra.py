@@ -110,6 +110,10 @@ def _vecdot(a: Any, b: Any) -> Any:
     return lowered(matmul(lifted(a)[..., None, :], lifted(b)[..., :, None])[..., 0, 0])
 
 
+def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    return _vecdot(np.moveaxis(lifted(x1), axis, -1), np.moveaxis(lifted(x2), axis, -1))
+
+
 def _matvec(a: Any, b: Any) -> Any:
     return matmul(a, lifted(b)[..., :, None])[..., 0]
 
@@ -219,10 +223,12 @@ ARRAY_FUNCTIONS.update(
         np.einsum: einsum,
         np.inner: inner,
         np.kron: kron,
+        np.linalg.cross: lambda a, b, /, *, axis=-1: cross(a, b, axis=axis),
         np.linalg.matmul: matmul,
         np.linalg.multi_dot: _multi_dot,
         np.linalg.outer: outer,
         np.linalg.tensordot: tensordot,
+        np.linalg.vecdot: _linalg_vecdot,
         np.outer: outer,
         np.polyval: _polyval,
         np.tensordot: tensordot,

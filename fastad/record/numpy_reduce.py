@@ -165,6 +165,8 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         return _vector_norm(x, ord, axes, keepdims)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
         return _matrix_norm(x, ord, axes, keepdims)
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        return _singular_norm(x, ord, axes, keepdims)
     raise TypeError(f"np.linalg.norm of active values: ord={ord!r} over {len(axes)} axes is not available")
 
 
@@ -185,6 +187,25 @@ def _matrix_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> A
     return extreme if keepdims else np.squeeze(extreme, axes)
 
 
+def _singular_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Largest, smallest (2, -2) or sum ("nuc") of the singular values."""
+    s = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
+    norm = s.sum(axis=-1) if ord == "nuc" else s[..., 0 if ord > 0 else -1]
+    return np.expand_dims(norm, axes) if keepdims else norm
+
+
+def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    x, axes = lifted(x), axes_of(axis, np.ndim(x))
+    kept = tuple(n for n in range(x.ndim) if n not in axes)
+    flat = np.transpose(x, kept + axes).reshape(*(x.shape[n] for n in kept), -1)
+    norm = _norm(flat, ord, -1)
+    return np.expand_dims(norm, axes) if keepdims else norm
+
+
+def _linalg_matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return _norm(x, ord, (-2, -1), keepdims)
+
+
 register("sum", lambda _: _sum)
 register("prod", lambda _: _prod)
 register("max amax", lambda _: _max)
@@ -203,7 +224,9 @@ ARRAY_FUNCTIONS.update(
         np.any: _any,
         np.average: _average,
         np.count_nonzero: _count_nonzero,
+        np.linalg.matrix_norm: _linalg_matrix_norm,
         np.linalg.norm: _norm,
+        np.linalg.vector_norm: _linalg_vector_norm,
         np.linalg.trace: lambda x, *, offset=0: _trace(x, offset, -2, -1),
         np.mean: _mean,
         np.nan_to_num: _nan_to_num,
