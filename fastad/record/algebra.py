@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ops import OPCODE
 from .array import elementwise, stack
-from .blocks import Array, Arrays
+from .blocks import Array, Arrays, Rule
 from .call_rule import call_rule
 from .contraction import contract
 from .dispatch import ARRAY_FUNCTIONS
@@ -277,7 +277,16 @@ _SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT = _Solve(), _Inverse(), _Determ
 _CHOLESKY, _QR_RULE, _LEAST_SQUARES = _Cholesky(), _QR(), _LeastSquares()
 _EIGH = {"L": _Eigh("eigh", "L"), "U": _Eigh("eigh of the upper triangle", "U")}
 
-RULES = (_SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT, _CHOLESKY, _QR_RULE, *_EIGH.values(), _LEAST_SQUARES)
+RULES: tuple[Rule, ...] = (
+    _SOLVE,
+    _INVERSE,
+    _DETERMINANT,
+    _LOG_DETERMINANT,
+    _CHOLESKY,
+    _QR_RULE,
+    *_EIGH.values(),
+    _LEAST_SQUARES,
+)
 
 
 # -------------------- functions --------------------

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .algebra import gaps, inv, masked, matrices, transposed
-from .blocks import Array, Arrays
+from .blocks import Array, Arrays, Rule
 from .call_rule import call_rule
 from .contraction import contract
 from .dispatch import ARRAY_FUNCTIONS, require_passive
@@ -94,7 +94,7 @@ class _PseudoInverse:
 
 _SINGULAR, _PSEUDO_INVERSE = _SVD(), _PseudoInverse()
 
-RULES = (_SINGULAR, _PSEUDO_INVERSE)
+RULES: tuple[Rule, ...] = (_SINGULAR, _PSEUDO_INVERSE)
 
 
 # -------------------- functions --------------------
