@@ -17,6 +17,13 @@ POSITIVE = np.abs(M) + 0.5
 WITH_NAN = np.where(M > 2.0, np.nan, M)
 MASK = np.array([[True, False, True, True], [False, True, True, False], [True, True, False, True]])
 
+
+def _partitioned(a):
+    a = a.copy()
+    a.partition(3)
+    return a
+
+
 SHAPES = {
     "reshape": (lambda a: np.reshape(a, (4, 3)), M),
     "reshape method": (lambda a: a.reshape(2, 6) * a.reshape((2, 6)), M),
@@ -171,6 +178,25 @@ ALGEBRA = {
     "einsum lists implicit": (lambda a, b: np.einsum(a, [0, 1], b, [2, 1]), M, N),
     "einsum passive": (lambda a: np.einsum("ij,kj,k->i", a, N, np.ones(3)), M),
     "multi_dot": (lambda a, b: np.linalg.multi_dot([a, b.T, a]), M, N),
+    "cov weighted": (
+        lambda a, w: (
+            np.cov(a, aweights=w),
+            np.cov(a, fweights=np.arange(1, 5), aweights=w),
+            np.cov(a, aweights=w, ddof=0),
+            np.cov(a, fweights=np.arange(1, 5)),
+        ),
+        M,
+        np.abs(W[:4]),
+    ),
+    "tensordot of a number": (lambda a, b: np.tensordot(a, b[0], axes=0), V, W),
+    "vector_norm": (
+        lambda a: (np.linalg.vector_norm(a), np.linalg.vector_norm(a, axis=(0, 2), keepdims=True, ord=3)),
+        CUBE,
+    ),
+    "matrix_norm": (lambda a: (np.linalg.matrix_norm(a), np.linalg.matrix_norm(a, ord=1, keepdims=True)), CUBE),
+    "linalg.cross": (lambda a, b: np.linalg.cross(a[:, :3], b[:, :3]), M, N),
+    "linalg.vecdot": (lambda a, b: np.linalg.vecdot(a, b, axis=0), M, N),
+    "partition in place": (lambda a: _partitioned(a), V),
     "cov": (lambda a, b: (np.cov(a), np.cov(a[0], b[0]), np.cov(a, rowvar=False), np.cov(a, bias=True)), M, N),
     "corrcoef": (lambda a: np.corrcoef(a), M),
     "polyval": (lambda p, x: (np.polyval(p, x), np.polyval([1.0, 2.0, 3.0], x), np.polyval(p, 2.0)), V, M),
