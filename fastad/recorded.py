@@ -190,20 +190,21 @@ class Nested(Recorded):
         passive = np.full(numbers.rows.size, -1, np.int32)
         start = self.tape._append_elementwise(_VARIABLE, numbers.rows, numbers.values, passive, np.zeros(passive.size))
         self._rows = np.arange(start, start + passive.size, dtype=np.int32)
-        return self.inputs.spec.unflatten(self._copies(numbers.values))
+        return self.inputs.spec.unflatten(self._copies(numbers.values, self._rows.copy()))
 
-    def _copies(self, values: NDArray[np.float64]) -> list[Any]:
+    def _copies(self, values: NDArray[np.float64], rows: NDArray[np.int32]) -> list[Any]:
+        """Leaves of their own: f may write into its arguments."""
         leaves: list[Any] = []
         for i, j, shape in zip(self.inputs.ends, self.inputs.ends[1:], self.inputs.shapes):
             if shape:
-                leaves.append(self.tape._active_array(values[i:j].reshape(shape), self._rows[i:j].reshape(shape)))
+                leaves.append(self.tape._active_array(values[i:j].reshape(shape), rows[i:j].reshape(shape)))
             else:
-                leaves.append(self.tape._active(float(values[i]), int(self._rows[i])))
+                leaves.append(self.tape._active(float(values[i]), int(rows[i])))
         return leaves
 
     def values(self, outputs: Outputs) -> Array:
         """Values of the outputs."""
-        return ActiveArray(outputs.values, outputs.rows, self.tape)
+        return ActiveArray(outputs.values, outputs.rows.copy(), self.tape)  # the caller may write into it
 
     def vector(self, packing: Packing, structure: Any) -> Array:
         """Seeds or directions of the structure of a packing as one vector."""
