@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .array import ActiveArray, Axis, axes_of
 from .condition import Condition, ConditionArray, refuse_condition
@@ -35,9 +36,12 @@ def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False, initial: Any = No
 
 
 def _accumulating(ufunc: Any) -> Callable[..., Any]:
-    def function(a: Any, axis: int | None = None) -> Any:
+    def function(a: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
         refuse_condition(a, "operand")
         a = lifted(a)
+        if include_initial:
+            shape = [1 if n == (axis or 0) % a.ndim else length for n, length in enumerate(a.shape)]
+            a = np.concatenate([np.full(shape, float(ufunc.identity)), a], axis or 0)
         return running(UFUNCS[ufunc.__name__], a.reshape(-1) if axis is None else a, axis or 0)
 
     return function
@@ -85,17 +89,17 @@ def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return _max(a, axis, keepdims=keepdims) - _min(a, axis, keepdims=keepdims)
 
 
-def _average(
-    a: Any, axis: int | None = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
-) -> Any:
+def _average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     a = lifted(a)
     if weights is None:
         weights = np.ones(a.shape)
     weights = lifted(weights)
     if weights.shape != a.shape:
-        if axis is None or weights.shape != (a.shape[axis],):
-            raise TypeError("np.average: weights need the shape of a, or one axis of the length of axis=")
-        weights = np.reshape(weights, [-1 if n == axis % a.ndim else 1 for n in range(a.ndim)])
+        axes = normalize_axis_tuple(() if axis is None else axis, a.ndim)
+        if axis is None or weights.shape != tuple(a.shape[n] for n in axes):
+            raise TypeError("np.average: weights need the shape of a, or that of the axes of axis=")
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [a.shape[n] if n in axes else 1 for n in range(a.ndim)])
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, total) if returned else result
@@ -135,12 +139,18 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 # -------------------- truth --------------------
 
 
-def _any(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    return conditions(a).any(axis, keepdims=keepdims)
+def _any(a: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    held = conditions(a) if where is True else conditions(a) & _mask(where)
+    return held.any(axis, keepdims=keepdims)
 
 
-def _all(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    return conditions(a).all(axis, keepdims=keepdims)
+def _all(a: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    held = conditions(a) if where is True else conditions(a) | ~_mask(where)
+    return held.all(axis, keepdims=keepdims)
+
+
+def _mask(where: Any) -> Any:
+    return where if isinstance(where, Condition | ConditionArray) else np.asarray(where, bool)
 
 
 def _count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
