@@ -20,6 +20,7 @@ from .ops import OPCODE
 from .packing import Packing, argument_numbers, pack
 from .record.array import ActiveArray, elementwise, operand
 from .record.context import Outputs, activate, call, outer_tape
+from .record.dispatch import is_complex
 from .record.linear import Linearization, Numbers
 from .record.lines import debugging
 from .record.tape import Tape
@@ -54,7 +55,8 @@ def run(
     leaves, spec = flatten(selected[0] if isinstance(argnums, int) else selected, is_result)
     spec.refuse_foreign("argument")
     if not leaves:
-        raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
+        hint = "; pass the real and the imaginary part of a complex number" if any(map(is_complex, selected)) else ""
+        raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}{hint}")
     tape = outer_tape([*leaves, *(() if also is None else flatten(also)[0])])
     inputs = Packing(spec, leaf_shapes(leaves))
     recorded = Recorded(inputs) if tape is None else Nested(inputs, tape)

@@ -274,6 +274,10 @@ def test_products_of_matrices_and_norms():
         np.testing.assert_allclose(number(mine), numpys, rtol=1e-14)
     np.testing.assert_allclose(fad.value(np.linalg.norm(c)), np.linalg.norm(z), rtol=1e-14)
     np.testing.assert_allclose(fad.value(np.linalg.norm(c, axis=1)), np.linalg.norm(z, axis=1), rtol=1e-14)
+    np.testing.assert_allclose(fad.value(np.linalg.norm(c, 1)), np.linalg.norm(z, 1), rtol=1e-14)
+    for ord in (2, -2, "nuc"):
+        with pytest.raises(TypeError, match="is not available for matrices"):
+            np.linalg.norm(c, ord)
     with pytest.raises(TypeError, match=r"np\.linalg\.eig is not available for complex"):
         np.linalg.eig(c)
 

@@ -194,6 +194,7 @@ ALGEBRA = {
         np.abs(W[:4]),
     ),
     "tensordot of a number": (lambda a, b: np.tensordot(a, b[0], axes=0), V, W),
+    "kron of numbers": (lambda a, b: np.kron(a[0], b[0]), V, W),
     "vector_norm": (
         lambda a: (np.linalg.vector_norm(a), np.linalg.vector_norm(a, axis=(0, 2), keepdims=True, ord=3)),
         CUBE,

@@ -30,6 +30,7 @@ _NO_ARRAY = (
     "take those of fastad in place of scipy.stats, such as fad.norm_cdf, or fad.custom"
 )
 _SAME = OPCODE["same"]
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Active(Operators):
@@ -103,6 +104,11 @@ class Active(Operators):
     def size(self) -> int:
         """Number of elements: 1."""
         return 1
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """Type of the number: float64."""
+        return _FLOAT64
 
     def conjugate(self) -> Active:
         """Return the number itself."""

@@ -433,8 +433,11 @@ def _halves(z: Any) -> tuple[Any, Any]:
     return _parts(z) if is_complex(z) or isinstance(z, list | tuple) else (_parts(z)[0], None)
 
 
-def _norm(z: Any, *args: Any, **more: Any) -> Any:
-    return np.linalg.norm(absolute(z), *args, **more)
+def _norm(z: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    of_matrices = (z.ndim if axis is None else np.size(axis)) == 2
+    if of_matrices and ((isinstance(ord, str) and ord == "nuc") or ord in (2, -2)):
+        raise TypeError(f"np.linalg.norm of complex active values: ord={ord!r} is not available for matrices")
+    return np.linalg.norm(absolute(z), ord, axis, keepdims)
 
 
 for _func in (np.dot, np.inner, np.outer, np.kron, np.tensordot):

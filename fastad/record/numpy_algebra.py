@@ -91,7 +91,7 @@ def kron(a: Any, b: Any) -> Any:
     shapes = [(1,) * (n_axes - x.ndim) + x.shape for x in (a, b)]
     left = a.reshape([length for n in shapes[0] for length in (n, 1)])
     right = b.reshape([length for n in shapes[1] for length in (1, n)])
-    return lowered((left * right).reshape([m * n for m, n in zip(*shapes)]))
+    return lowered(lifted(left * right).reshape([m * n for m, n in zip(*shapes)]))
 
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
