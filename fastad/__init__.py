@@ -11,7 +11,7 @@ from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
-from .record import algebra as _algebra  # what np.linalg means for active arrays
+from .record import singular as _singular  # what np.linalg means for active arrays
 from .record.active import Active
 from .record.array import array, stack, zeros
 from .record.complexes import ActiveComplex

@@ -20,6 +20,7 @@ from .ops import OPCODE
 from .packing import Packing, argument_numbers, pack
 from .record.array import ActiveArray, elementwise, operand
 from .record.context import Outputs, activate, call, outer_tape
+from .record.dispatch import is_complex
 from .record.linear import Linearization, Numbers
 from .record.lines import debugging
 from .record.tape import Tape
@@ -54,7 +55,8 @@ def run(
     leaves, spec = flatten(selected[0] if isinstance(argnums, int) else selected, is_result)
     spec.refuse_foreign("argument")
     if not leaves:
-        raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}")
+        hint = "; pass the real and the imaginary part of a complex number" if any(map(is_complex, selected)) else ""
+        raise TypeError(f"the argument at argnums={argnums} holds no number to differentiate by: {selected!r}{hint}")
     tape = outer_tape([*leaves, *(() if also is None else flatten(also)[0])])
     inputs = Packing(spec, leaf_shapes(leaves))
     recorded = Recorded(inputs) if tape is None else Nested(inputs, tape)
@@ -190,20 +192,21 @@ class Nested(Recorded):
         passive = np.full(numbers.rows.size, -1, np.int32)
         start = self.tape._append_elementwise(_VARIABLE, numbers.rows, numbers.values, passive, np.zeros(passive.size))
         self._rows = np.arange(start, start + passive.size, dtype=np.int32)
-        return self.inputs.spec.unflatten(self._copies(numbers.values))
+        return self.inputs.spec.unflatten(self._copies(numbers.values, self._rows.copy()))
 
-    def _copies(self, values: NDArray[np.float64]) -> list[Any]:
+    def _copies(self, values: NDArray[np.float64], rows: NDArray[np.int32]) -> list[Any]:
+        """Leaves of their own: f may write into its arguments."""
         leaves: list[Any] = []
         for i, j, shape in zip(self.inputs.ends, self.inputs.ends[1:], self.inputs.shapes):
             if shape:
-                leaves.append(self.tape._active_array(values[i:j].reshape(shape), self._rows[i:j].reshape(shape)))
+                leaves.append(self.tape._active_array(values[i:j].reshape(shape), rows[i:j].reshape(shape)))
             else:
-                leaves.append(self.tape._active(float(values[i]), int(self._rows[i])))
+                leaves.append(self.tape._active(float(values[i]), int(rows[i])))
         return leaves
 
     def values(self, outputs: Outputs) -> Array:
         """Values of the outputs."""
-        return ActiveArray(outputs.values, outputs.rows, self.tape)
+        return ActiveArray(outputs.values, outputs.rows.copy(), self.tape)  # the caller may write into it
 
     def vector(self, packing: Packing, structure: Any) -> Array:
         """Seeds or directions of the structure of a packing as one vector."""

@@ -489,6 +489,7 @@ def test_actives_are_not_made_by_hand():
 
 def test_attributes_are_those_of_a_value(tape):
     x = tape.input(2.0)
+    assert (x.shape, x.ndim, x.size, x.dtype) == ((), 0, 1, np.float64)
     with pytest.raises(AttributeError):
         x.value = 3.0
     with pytest.raises(AttributeError):

@@ -34,6 +34,13 @@ def signs(q):
     return q * np.sign(plain[0])
 
 
+def singular(a):
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    turn = np.sign(np.asarray(getattr(u, "_value", u))[0])
+    return u * turn, s, vh * turn[:, None]
+
+
+SPD = SQUARE @ SQUARE.T + 0.3 * SQUARE  # not symmetric: NumPy reads one triangle
 STACK = np.stack([np.eye(2), SQUARE[:2, :2]])
 CASES = {
     "solve vector": (lambda a: weighted(np.linalg.solve(a, VECTOR)), SQUARE),
@@ -53,6 +60,24 @@ CASES = {
     "qr tall": (lambda a: weighted(np.linalg.qr(a)[0]) + weighted(np.linalg.qr(a)[1]), TALL),
     "eigenvalues": (lambda a: weighted(np.linalg.eigvalsh(a + a.T)), SQUARE),
     "eigenvectors": (lambda a: weighted(signs(np.linalg.eigh(a + a.T)[1])), SQUARE),
+    "cholesky of the lower triangle": (lambda a: weighted(np.linalg.cholesky(a)), SPD),
+    "cholesky of the upper triangle": (lambda a: weighted(np.linalg.cholesky(a, upper=True)), SPD),
+    "eigh of the lower triangle": (lambda a: weighted(signs(np.linalg.eigh(a)[1])), SQUARE),
+    "eigh of the upper triangle": (lambda a: weighted(np.linalg.eigh(a, "U")[0]), SQUARE),
+    "vectors of the upper triangle": (lambda a: weighted(signs(np.linalg.eigh(a, UPLO="u")[1])), SQUARE),
+    "svd square": (lambda a: weighted(singular(a)[0]) + weighted(singular(a)[2]) + weighted(singular(a)[1]), SQUARE),
+    "svd tall": (lambda a: weighted(singular(a)[0]) + weighted(singular(a)[2]) * singular(a)[1][1], TALL),
+    "svd wide": (lambda a: weighted(singular(a)[0]) + weighted(singular(a)[2].T) * singular(a)[1][1], TALL.T),
+    "svd of a stack": (lambda a: weighted(np.linalg.svd(a.reshape(-1, 2, 2))[1].reshape(4, 2)), SQUARE),
+    "singular values": (lambda a: weighted(np.linalg.svdvals(a)), TALL),
+    "nuclear norm": (lambda a: np.linalg.norm(a, "nuc") * a[0, 0], TALL),
+    "spectral norm": (lambda a: np.linalg.norm(a, 2, keepdims=True)[0, 0] - np.linalg.norm(a.T, -2), TALL),
+    "nuclear norms of a stack": (lambda a: np.linalg.norm(a.reshape(2, 2, 4), "nuc", (2, 0)) @ VECTOR[:2], SQUARE),
+    "pinv tall": (lambda a: weighted(np.linalg.pinv(a).T), TALL),
+    "pinv wide": (lambda a: weighted(np.linalg.pinv(a, rtol=1e-12)), TALL.T),
+    "pinv of rank two": (lambda a: weighted(np.linalg.pinv(product(a[:, :2], a[2:]), 1e-9)), SQUARE),
+    "matrix power": (lambda a: weighted(np.linalg.matrix_power(a, 5) * 1e-3), SQUARE),
+    "negative matrix power": (lambda a: weighted(np.linalg.matrix_power(a, -2)), SQUARE),
     "lstsq": (lambda a: weighted(np.linalg.lstsq(a, WEIGHTS[6, 3][:, 0], rcond=None)[0]), TALL),
     "lstsq for b": (lambda b: weighted(np.linalg.lstsq(TALL, b, rcond=None)[0]), WEIGHTS[6, 3][:, 0]),
     "lstsq residuals": (
@@ -177,6 +202,36 @@ def test_equal_eigenvalues_have_values_but_vectors_no_derivative():
     a = np.diag([1.0, 1.0, 2.0])
     assert fad.grad(lambda a: np.linalg.eigvalsh(a).sum())(a) == pytest.approx(np.eye(3), abs=1e-14)
     assert not np.isfinite(fad.grad(lambda a: weighted(np.linalg.eigh(a)[1]))(a)).all()
+
+
+def test_only_one_triangle_is_read():
+    """Values and derivatives of NumPy's function, where the other triangle holds anything."""
+    lower, upper = np.tri(4), np.tri(4).T
+    for f, read in (
+        (np.linalg.cholesky, lower),
+        (np.linalg.eigvalsh, lower),
+        (lambda a: np.linalg.cholesky(a, upper=True), upper),
+        (lambda a: np.linalg.eigh(a, "U").eigenvalues, upper),
+    ):
+        value, gradient = fad.value_and_grad(lambda a, f=f: weighted(f(a)))(SPD * read)
+        assert value == pytest.approx(weighted(f(SPD * read)), rel=1e-14)
+        assert (gradient[read == 0.0] == 0.0).all()
+        other = fad.grad(lambda a, f=f: weighted(f(a)))(SPD * read + 17.0 * (1.0 - read))
+        np.testing.assert_array_equal(other, gradient)
+    with pytest.raises(ValueError, match="UPLO is 'L' or 'U'"):
+        fad.grad(lambda a: np.linalg.eigvalsh(a, "X").sum())(SPD)
+
+
+def test_singular_values_where_some_are_equal_or_zero():
+    a = np.diag([2.0, 2.0, 0.0])[:, :2]
+    assert fad.grad(lambda a: np.linalg.svdvals(a).sum())(a) == pytest.approx(np.eye(3)[:, :2], abs=1e-15)
+    gradient = fad.grad(lambda a: weighted(np.linalg.svd(a, full_matrices=False).U))(a)
+    assert not np.isfinite(gradient).all()
+    for f in (np.linalg.svdvals, np.linalg.pinv):
+        with pytest.raises(np.linalg.LinAlgError, match="inf or NaN"):
+            fad.grad(lambda a, f=f: f(a).sum())(np.full((2, 2), np.inf))
+    with pytest.raises(NotImplementedError, match=r"\(6, 3\): pass full_matrices=False"):
+        fad.grad(lambda a: np.linalg.svd(a)[0].sum())(TALL)
 
 
 def test_stacks_of_matrices_are_taken_one_by_one():

@@ -380,6 +380,11 @@ def test_ufuncs(tape):
 
 def test_ufuncs_refuse_what_they_cannot_do(tape):
     a, target = tape.inputs([1.0, 2.0]), np.zeros(2)
+    for join in (lambda: np.array([a, a]), lambda: np.r_[a, a]):
+        with pytest.raises(TypeError, match=r"fad\.array\(\[a, b\]\) and np\.concatenate"):
+            join()
+    with pytest.raises(TypeError, match=r"np\.linalg\.eig is not available .* fad\.custom"):
+        np.linalg.eig(a)
     with pytest.raises(TypeError, match=r"np\.nextafter has no rule .* operations table"):
         np.nextafter(a, 1.0)
     with pytest.raises(TypeError, match="drop out="):

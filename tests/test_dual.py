@@ -188,3 +188,12 @@ def test_dual_prints_and_freezes():
     assert bool(x)
     assert fad.isnan(x) == False  # noqa: E712
     assert fad.value(fad.Dual(x, 1.0, level=3)) == 2.5
+
+
+def test_a_program_runs_its_function_on_duals(tmp_path):
+    program = fad.record(lambda x, p: x * x + p["a"], 1.0, {"a": 2.0})
+    result = program(fad.Dual(3.0, 1.0), {"a": fad.Dual(1.0, 2.0)})
+    assert (result.value, result.tangent) == (10.0, (8.0,))
+    program.save(tmp_path / "f.npz")
+    with pytest.raises(fad.errors.NestingError, match="loaded without its function"):
+        fad.load(tmp_path / "f.npz")(fad.Dual(3.0, 1.0), {"a": 2.0})

@@ -304,6 +304,11 @@ def test_nothing_to_differentiate_by(argument):
         raises(TypeError, "argnums=0 holds no number to differentiate by", transform(lambda x: 1.0), argument)
 
 
+def test_a_complex_argument_comes_in_parts():
+    for z in (1.0 + 2.0j, np.ones(2, complex)):
+        raises(TypeError, "pass the real and the imaginary part of a complex number", fad.grad(abs), z)
+
+
 @pytest.mark.parametrize("result", ["a", None, 1j, True, [1.0, "a"], {"k": None}, np.array(["a"])], ids=repr)
 def test_results_that_are_no_numbers(result):
     for use in (fad.grad(lambda x: result), fad.jacobian(lambda x: result), lambda x: fad.record(lambda x: result, x)):

@@ -538,3 +538,26 @@ def test_forward_jacobians_of_jitted_functions_nest():
     assert inner(3.0) == 27.0
     assert fad.grad(inner)(3.0) == 18.0
     assert fad.derivative(inner, 3.0) == 18.0
+
+
+def test_arguments_and_results_that_are_written_into():
+    """What is written into an array afterwards changes no derivative; an element written over has none."""
+    x = np.array([1.0, 2.0, 3.0])
+
+    def overwritten(a):
+        a[1] = 5.0
+        a *= 2.0
+        return (a * a * a).sum()
+
+    expected = np.diag([48.0, 0.0, 144.0])
+    np.testing.assert_array_equal(fad.hessian(overwritten)(x), expected)
+    np.testing.assert_array_equal(fad.jacobian(fad.grad(overwritten))(x), expected)
+    np.testing.assert_array_equal(fad.hvp(overwritten, (x,), (np.ones(3),))[1][0], expected.sum(axis=1))
+
+    def through_a_pullback(x):
+        y, pullback = fad.vjp(lambda x: x * x, x)
+        y[0] = 5.0
+        y[1] *= y[2]
+        return (pullback(np.ones(3))[0] * x).sum()
+
+    np.testing.assert_array_equal(fad.grad(through_a_pullback)(x), 4.0 * x)

@@ -403,3 +403,26 @@ def test_errors_at_run_time():
     with pytest.raises(fad.errors.TapeError, match="is passive"):
         on_no_tape(x[1], 1)
     np.testing.assert_array_equal(fad.value(x), np.arange(4.0))
+
+
+def test_numpy_functions_without_a_rule_say_what_to_write():
+    x = fad.Tape().inputs(np.ones((2, 3)))
+    for f, message in {
+        (lambda x: np.dot(x[0], x[1])): r"np\.dot of actives is not available in a jitted function: loop",
+        (lambda x: x[0] @ x[1]): r"@ of actives",
+        (lambda x: np.linalg.norm(x)): r"np\.linalg\.norm of actives",
+        (lambda x: np.max(x)): r"fad\.maximum",
+        (lambda x: x.min()): r"fad\.maximum",
+        (lambda x: np.array([x[0, 0], x[0, 1]])): r"fad\.array",
+        (lambda x: np.interp(x[0, 0], np.arange(3.0), np.arange(3.0))): r"fad\.interp",
+        (lambda x: np.concatenate((x[0], x[1]))): r"fill a fad\.zeros",
+        (lambda x: x.T[0]): r"x\.T of actives .* pass the view",
+        (lambda x: x.reshape(6)): r"x\.reshape of actives .* pass the view",
+        (lambda x: x.sum(axis=0)): "summed as a whole",
+        (lambda x: np.mean(x, axis=1)): "summed as a whole",
+    }.items():
+        with pytest.raises(numba.TypingError, match=message):
+            numba.njit(f)(x)
+    numbers = np.array([3.0, 1.0, 2.0])  # NumPy's functions of numbers are numba's
+    assert numba.njit(lambda a: np.max(a) + np.dot(a, a) + np.sort(a)[0] + np.array([a[1]])[0])(numbers) == 19.0
+    assert numba.njit(lambda x: np.sum(x) + x.sum(None) + np.mean(x))(x) == 13.0

@@ -549,13 +549,11 @@ def test_what_an_array_says_of_itself(tape):
         (lambda a: np.pad(a, 1, mode="reflect", reflect_type="odd"), "reflect_type='odd'"),
         (lambda a: np.quantile(a, 0.5, method="weibull"), "only 'linear'"),
         (lambda a: np.quantile([1.0, 2.0], a), "plain number"),
-        (lambda a: np.interp(a, [0.0, 1.0], [0.0, 1.0], period=1.0), "period="),
-        (lambda a: np.linalg.norm(np.reshape(a, (2, 2)), "nuc"), "ord='nuc'"),
+        (lambda a: np.linalg.norm(np.reshape(a, (2, 2)), 3), "ord=3 over 2 axes"),
         (lambda a: np.nan_to_num(a, copy=False), "copy=False"),
-        (lambda a: np.cov(a, fweights=[1, 2, 3, 4]), "fweights"),
         (lambda a: np.average(a, weights=[1.0, 2.0]), "weights need the shape"),
         (lambda a: np.histogram(a), "np.histogram is not available"),
-        (lambda a: np.fft.fft(a), "np.fft is not available"),
+        (lambda a: np.fft.fft(a), "np.fft.fft is not available"),
         (lambda a: np.array([a, a]), r"fad\.value"),
         (lambda a: np.r_[a, a], "float array"),
         (lambda a: np.vectorize(lambda x: x)(a), "float array"),
@@ -591,3 +589,24 @@ def test_refusals_name_what_to_do(tape, call, message):
 def test_shapes_that_do_not_fit(tape, call):
     with pytest.raises(ValueError, match=r"\w"):
         call(tape.inputs(np.ones((2, 3))))
+
+
+def test_weights_of_a_covariance_are_one_an_observation(tape):
+    with pytest.raises(ValueError, match=r"a weight for each of 3 observations, got \[\(2,\)\]"):
+        np.cov(tape.inputs([1.0, 2.0, 4.0]), aweights=[1.0, 2.0])
+
+
+def test_any_and_all_where(tape):
+    a = tape.inputs([[1.0, -2.0], [3.0, 4.0]])
+    for mask in (np.array([[True, False], [True, True]]), np.array([False, True]), a > 2.0):
+        outcome = mask if isinstance(mask, np.ndarray) else mask.outcome
+        for f in (np.any, np.all):
+            for axis in (None, 0):
+                expected = f(a.value > 0.0, axis=axis, where=outcome)
+                np.testing.assert_array_equal(f(a > 0.0, axis=axis, where=mask), expected)
+
+
+def test_questions_of_shape_and_type(tape):
+    a = tape.inputs(np.ones((3, 3)))
+    for f in (np.isreal, np.iscomplex, np.diag_indices_from, np.tril_indices_from, np.triu_indices_from):
+        np.testing.assert_array_equal(f(a), f(np.ones((3, 3))))

@@ -225,6 +225,63 @@ U, DU = 25.0 * (NODES + 1.0), 25.0 * WEIGHTS
 HESTON = np.array([100.0, 0.04, 1.5, 0.06, 0.5, -0.7])
 
 
+PRODUCTS = {
+    "dot": np.dot,
+    "inner": np.inner,
+    "outer": np.outer,
+    "kron": np.kron,
+    "vdot": np.vdot,
+    "matmul": np.matmul,
+    "operator": operator.matmul,
+    "tensordot": lambda a, b: np.tensordot(a, b, 1),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_arrays(name):
+    """Real, complex and active operands on either side."""
+    product, x, z = PRODUCTS[name], np.array([0.3, -1.2, 0.8]), np.array([1.0 - 2.0j, 0.4j, 0.7 + 0.1j])
+    tape = fad.Tape()
+    a, c = tape.inputs(x), pair(tape, z)
+    for mine, numpys in (
+        ((a, z), (x, z)),
+        ((z, a), (z, x)),
+        ((a, c), (x, z)),
+        ((c, a), (z, x)),
+        ((x, c), (x, z)),
+        ((c, x), (z, x)),
+        ((c, z), (z, z)),
+        ((z, c), (z, z)),
+        ((c, c), (z, z)),
+    ):
+        np.testing.assert_allclose(number(product(*mine)), product(*numpys), rtol=1e-14)
+    weights = np.cos(np.arange(product(x, z).size)).reshape(np.shape(product(x, z)))
+
+    def f(x):
+        result = product(1j * x + x * x, z)
+        return np.sum(weights * (result.real - 2.0 * result.imag))
+
+    along = np.array([0.2, 1.0, -0.5])
+    np.testing.assert_allclose(fad.grad(f)(x) @ along, directional(f, [x], [along]), rtol=1e-8)
+
+
+def test_products_of_matrices_and_norms():
+    matrix = np.array([[1.0, -0.5], [2.0, 0.3]])
+    z = np.array([[1.0 - 2.0j, 0.4j], [0.7 + 0.1j, -1.1]])
+    tape = fad.Tape()
+    a, c = tape.inputs(matrix), pair(tape, z)
+    for mine, numpys in ((a @ c, matrix @ z), (c @ a, z @ matrix), (a @ z, matrix @ z), (z @ a, z @ matrix)):
+        np.testing.assert_allclose(number(mine), numpys, rtol=1e-14)
+    np.testing.assert_allclose(fad.value(np.linalg.norm(c)), np.linalg.norm(z), rtol=1e-14)
+    np.testing.assert_allclose(fad.value(np.linalg.norm(c, axis=1)), np.linalg.norm(z, axis=1), rtol=1e-14)
+    np.testing.assert_allclose(fad.value(np.linalg.norm(c, 1)), np.linalg.norm(z, 1), rtol=1e-14)
+    for ord in (2, -2, "nuc"):
+        with pytest.raises(TypeError, match="is not available for matrices"):
+            np.linalg.norm(c, ord)
+    with pytest.raises(TypeError, match=r"np\.linalg\.eig is not available for complex"):
+        np.linalg.eig(c)
+
+
 def test_a_pricer_by_its_characteristic_function():
     """Value of the same function on floats, gradient and Hessian by differences, replays at other parameters."""
     value, gradient = fad.value_and_grad(heston_call)(HESTON, U, DU)

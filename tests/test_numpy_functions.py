@@ -17,6 +17,13 @@ POSITIVE = np.abs(M) + 0.5
 WITH_NAN = np.where(M > 2.0, np.nan, M)
 MASK = np.array([[True, False, True, True], [False, True, True, False], [True, True, False, True]])
 
+
+def _partitioned(a):
+    a = a.copy()
+    a.partition(3)
+    return a
+
+
 SHAPES = {
     "reshape": (lambda a: np.reshape(a, (4, 3)), M),
     "reshape method": (lambda a: a.reshape(2, 6) * a.reshape((2, 6)), M),
@@ -112,6 +119,11 @@ REDUCTIONS = {
     "max where": (lambda a: np.max(a, axis=1, where=MASK, initial=-9.0), M),
     "methods": (lambda a: (a.sum(), a.prod(axis=0), a.mean(1), a.max(axis=0), a.min(), a.trace(), a.cumsum(0)), M),
     "average": (lambda a, b: (np.average(a), np.average(a, weights=b), np.average(a, axis=1)), M, POSITIVE),
+    "average of planes": (lambda a, w: np.average(a, axis=(2, 0), weights=np.abs(w[:, 0].T) + 1.0), CUBE, OTHER),
+    "running with the initial": (
+        lambda a: (np.cumulative_sum(a, axis=1, include_initial=True), np.cumulative_prod(a[0], include_initial=True)),
+        M,
+    ),
     "average of lines": (lambda a, b: np.average(a, axis=1, weights=b[0]), M, POSITIVE),
     "trace": (lambda a: (np.trace(a), np.trace(a, offset=1), np.trace(CUBE * a[0, 0], axis1=1, axis2=2)), M),
     "cumsum": (lambda a: (np.cumsum(a), np.cumsum(a, axis=0), a.cumsum(axis=1)), M),
@@ -171,6 +183,26 @@ ALGEBRA = {
     "einsum lists implicit": (lambda a, b: np.einsum(a, [0, 1], b, [2, 1]), M, N),
     "einsum passive": (lambda a: np.einsum("ij,kj,k->i", a, N, np.ones(3)), M),
     "multi_dot": (lambda a, b: np.linalg.multi_dot([a, b.T, a]), M, N),
+    "cov weighted": (
+        lambda a, w: (
+            np.cov(a, aweights=w),
+            np.cov(a, fweights=np.arange(1, 5), aweights=w),
+            np.cov(a, aweights=w, ddof=0),
+            np.cov(a, fweights=np.arange(1, 5)),
+        ),
+        M,
+        np.abs(W[:4]),
+    ),
+    "tensordot of a number": (lambda a, b: np.tensordot(a, b[0], axes=0), V, W),
+    "kron of numbers": (lambda a, b: np.kron(a[0], b[0]), V, W),
+    "vector_norm": (
+        lambda a: (np.linalg.vector_norm(a), np.linalg.vector_norm(a, axis=(0, 2), keepdims=True, ord=3)),
+        CUBE,
+    ),
+    "matrix_norm": (lambda a: (np.linalg.matrix_norm(a), np.linalg.matrix_norm(a, ord=1, keepdims=True)), CUBE),
+    "linalg.cross": (lambda a, b: np.linalg.cross(a[:, :3], b[:, :3]), M, N),
+    "linalg.vecdot": (lambda a, b: np.linalg.vecdot(a, b, axis=0), M, N),
+    "partition in place": (lambda a: _partitioned(a), V),
     "cov": (lambda a, b: (np.cov(a), np.cov(a[0], b[0]), np.cov(a, rowvar=False), np.cov(a, bias=True)), M, N),
     "corrcoef": (lambda a: np.corrcoef(a), M),
     "polyval": (lambda p, x: (np.polyval(p, x), np.polyval([1.0, 2.0, 3.0], x), np.polyval(p, 2.0)), V, M),
@@ -211,6 +243,7 @@ CALCULUS = {
     "gradient of points at ends": (lambda a: np.gradient(a, [0.0, 0.5, 2.0, 2.5, 4.0, 4.1, 6.0], edge_order=2), V),
     "trapezoid": (lambda y, x: (np.trapezoid(y), np.trapezoid(y, x), np.trapezoid(y, dx=0.5, axis=0)), M, W[:4]),
     "interp": (lambda x, f: np.interp(x, [-1.5, 0.0, 0.5, 2.5], f), V, W[:4]),
+    "interp periodic": (lambda x, f: np.interp(x, [1.9, 0.3, -0.5], f, period=2.0), V, W[:3]),
     "interp outside": (lambda x: np.interp(x, [-1.0, 0.0, 1.0], [2.0, 1.0, 3.0], left=-5.0, right=7.0), V),
     "linspace": (lambda a: (np.linspace(a[0], a[1], 5), np.linspace(0.0, a[2], 4, endpoint=False)), V),
     "linspace of arrays": (lambda a, b: np.linspace(a, b, 3, axis=1), V, W),

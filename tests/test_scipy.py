@@ -275,3 +275,18 @@ def test_errors_name_the_remedy():
     branching.fun([1.0])
     with pytest.raises(fad.errors.DivergenceError, match="max_variants=1"):
         branching.fun([-1.0])
+
+
+SPECIAL = {"erf": 0.7, "erfc": 0.7, "expit": 0.7, "gammaln": 1.7, "logit": 0.3, "ndtr": 0.7, "ndtri": 0.3, "psi": 1.7}
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_functions_of_scipy_special_that_fastad_has(name):
+    """Called on actives they are those of fastad; values of SciPy, differences of them."""
+    special = pytest.importorskip("scipy.special")
+    function, x, h = getattr(special, name), SPECIAL[name], 1e-5
+    slope = (function(x + h) - function(x - h)) / (2 * h)
+    for point in (x, np.array([x, 1.1 * x])):
+        value, gradient = fad.value_and_grad(lambda x: np.sum(function(x)))(point)
+        assert value == pytest.approx(np.sum(function(point)), rel=1e-13)
+        assert np.ravel(gradient)[0] == pytest.approx(slope, rel=1e-8)

@@ -23,7 +23,7 @@ _OURS = __name__.split(".")[0]
 
 def install() -> None:
     """Register everything with numba: 0.1 s, and so only when a user's function is compiled or called."""
-    from . import arrays, assign, boxing, builtins, duals, elementwise, functions, lookups, powers  # noqa: F401
+    from . import arrays, assign, boxing, builtins, duals, elementwise, functions, lookups, powers, refusals  # noqa: F401
 
 
 class _FirstCompilation(event.Listener):

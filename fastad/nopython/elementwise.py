@@ -172,9 +172,16 @@ _register_unary(operator.pos, False)
 # -------------------- sums --------------------
 
 
+def _refuse_axis(axis: Any) -> None:
+    if not isinstance(axis, types.NoneType | types.Omitted) and axis is not None:
+        raise TypingError("in a jitted function active arrays are summed as a whole: loop, with sums of slices x[i]")
+
+
 @overload_method(ArrayType, "sum")
-def _sum(array: Any) -> Any:
-    def total(array: Any) -> Any:
+def _sum(array: Any, axis: Any = None) -> Any:
+    _refuse_axis(axis)
+
+    def total(array: Any, axis: Any = None) -> Any:
         result = 0.0
         is_first = True
         for at in np.ndindex(array.shape):
@@ -186,18 +193,20 @@ def _sum(array: Any) -> Any:
 
 
 @overload_method(ArrayType, "mean")
-def _mean(array: Any) -> Any:
-    def mean(array: Any) -> Any:
+def _mean(array: Any, axis: Any = None) -> Any:
+    _refuse_axis(axis)
+
+    def mean(array: Any, axis: Any = None) -> Any:
         return array.sum() / array.size
 
     return mean
 
 
 @overload(np.sum, strict=False)
-def _np_sum(array: Any) -> Any:
-    return (lambda array: array.sum()) if isinstance(array, ArrayType) else None
+def _np_sum(a: Any, axis: Any = None) -> Any:
+    return (lambda a, axis=None: a.sum(axis)) if isinstance(a, ArrayType) else None
 
 
 @overload(np.mean, strict=False)
-def _np_mean(array: Any) -> Any:
-    return (lambda array: array.mean()) if isinstance(array, ArrayType) else None
+def _np_mean(a: Any, axis: Any = None) -> Any:
+    return (lambda a, axis=None: a.mean(axis)) if isinstance(a, ArrayType) else None

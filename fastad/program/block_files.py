@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..errors import ProgramFormatError
 from ..ops import OPCODE
-from ..record import algebra, contraction
+from ..record import algebra, contraction, singular
 from ..record.blocks import Block, Operand, Rule
 
 _BLOCK, _PART = OPCODE["block"], OPCODE["part"]
-_NAMED: dict[str, Rule] = {rule.name: rule for rule in (*algebra.RULES, *contraction.RULES)}
+_RULES: tuple[Rule, ...] = (*algebra.RULES, *contraction.RULES, *singular.RULES)
+_NAMED = {rule.name: rule for rule in _RULES}
 
 
 def blocks_to_json(blocks: Iterable[Block], rules: list[Rule] | None) -> list[Any]:

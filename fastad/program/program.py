@@ -15,6 +15,7 @@ from ..errors import NestingError, ShapeError, StaticArgumentError
 from ..kernels.moments import ordered_sum
 from ..packing import Packing, Vector, argument_numbers, nest, pack
 from ..record.blocks import Rule
+from ..record.dual import Dual, DualArray
 from ..record.lines import debugging
 from ..sparse import Coloring, Direct, scipy_sparse
 from ..structure import Spec, flatten, flatten_like, is_active, is_input, is_result, leaf_shapes
@@ -85,6 +86,10 @@ def record(f: Callable[..., Any], *example_args: Any, max_variants: int = 1000) 
     program = Program(f, max_variants)
     program._trie_for(*program._bind(example_args))
     return program
+
+
+def _is_differentiated(x: Any) -> bool:
+    return is_active(x) or isinstance(x, Dual | DualArray)
 
 
 class Program:
@@ -227,17 +232,17 @@ class Program:
         """Value at these arguments, of the structure of f's result.
 
         Inside a transform or another recording, where arguments are active, f itself runs there: its rows become part
-        of the outer recording, and so ``fad.grad(program)`` is what ``fad.grad(f)`` is.
+        of the outer recording, and so ``fad.grad(program)`` is what ``fad.grad(f)`` is. It runs on duals, too.
 
         Raises
         ------
         NestingError
-            Active arguments, and no function: the program was loaded.
+            Active arguments or duals, and no function: the program was loaded.
         """
         quick = self._quick
         if quick is not None and not debugging() and (value := quick.value(args)) is not None:
             return value
-        if any(map(is_active, flatten(args, is_result)[0])):
+        if any(map(_is_differentiated, flatten(args, lambda x: is_result(x) or _is_differentiated(x))[0])):
             return self._nested(args)
         recording, point = self._at(args)
         return recording.outputs.unpack(recording.output_values(point.values))

@@ -25,8 +25,12 @@ from .storage import Storage
 
 NO_FLOAT = "an Active has no float value here; use fad.exp / np.exp, or fad.value(a) to freeze it"
 _MEAN = "; a mean of actives is sum(v) / len(v)"
-_NO_ARRAY = "np.array of actives would be an object array; use fad.array([...])"
+_NO_ARRAY = (
+    "np.array of actives would be an object array; use fad.array([...]). Functions outside NumPy ask for one, too: "
+    "take those of fastad in place of scipy.stats, such as fad.norm_cdf, or fad.custom"
+)
 _SAME = OPCODE["same"]
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Active(Operators):
@@ -85,6 +89,26 @@ class Active(Operators):
     def imag(self) -> float:
         """Zero."""
         return 0.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """No axes, as of a number of NumPy."""
+        return ()
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes: 0."""
+        return 0
+
+    @property
+    def size(self) -> int:
+        """Number of elements: 1."""
+        return 1
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """Type of the number: float64."""
+        return _FLOAT64
 
     def conjugate(self) -> Active:
         """Return the number itself."""

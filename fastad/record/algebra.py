@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..ops import OPCODE
 from .array import elementwise, stack
-from .blocks import Array, Arrays
+from .blocks import Array, Arrays, Rule
 from .call_rule import call_rule
 from .contraction import contract
 from .dispatch import ARRAY_FUNCTIONS
@@ -24,7 +24,7 @@ from .numpy_ufuncs import lifted
 _PRODUCT = OPCODE["product"]
 
 
-def _masked(a: Array, b: Array) -> Array:
+def masked(a: Array, b: Array) -> Array:
     """Product, zero where a factor is exactly zero."""
     return elementwise(_PRODUCT, a, b)
 
@@ -33,12 +33,9 @@ def _outer(a: Array, b: Array) -> Array:
     return a[..., :, None] * b[..., None, :]
 
 
-def _transposed(a: Array) -> Array:
+def transposed(a: Array) -> Array:
+    """Every matrix of a stack transposed."""
     return np.swapaxes(a, -1, -2)
-
-
-def _symmetric(a: Array) -> Array:
-    return (a + _transposed(a)) * 0.5
 
 
 def _solved(a: Array, b: Array) -> Array:
@@ -68,8 +65,8 @@ class _Solve:
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (a, b), x = operands, results[0]
-        b_bar = _solved(_transposed(a), bars[0])
-        a_bar = (-_outer(b_bar, x) if b.ndim < a.ndim else -contract(b_bar, _transposed(x))) if wanted[0] else None
+        b_bar = _solved(transposed(a), bars[0])
+        a_bar = (-_outer(b_bar, x) if b.ndim < a.ndim else -contract(b_bar, transposed(x))) if wanted[0] else None
         return [a_bar, b_bar]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
@@ -88,7 +85,7 @@ class _Inverse:
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         c = results[0]
-        return [-contract(contract(_transposed(c), bars[0]), _transposed(c))]
+        return [-contract(contract(transposed(c), bars[0]), transposed(c))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         c = results[0]
@@ -130,28 +127,49 @@ class _LogDeterminant:
         return [np.asarray(part) for part in np.linalg.slogdet(operands[0])]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
-        return [bars[1][..., None, None] * _transposed(_inverse(operands[0]))]
+        return [bars[1][..., None, None] * transposed(_inverse(operands[0]))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         return [np.zeros(()), (inv(operands[0]).T * dots[0]).sum()]
 
 
+def _triangle(n: int, uplo: str, strict: bool = False) -> Array:
+    """Ones in the triangle that is read, without its diagonal if strict."""
+    lower = np.tri(n, k=-1 if strict else 0)
+    return lower if uplo == "L" else lower.T
+
+
+def _mirrored(a: Array, uplo: str) -> Array:
+    """The symmetric matrix of which one triangle is read."""
+    n = a.shape[-1]
+    return a * _triangle(n, uplo) + transposed(a * _triangle(n, uplo, strict=True))
+
+
+def _read(bar: Array, uplo: str) -> Array:
+    """Adjoint of what `_mirrored` reads."""
+    n = bar.shape[-1]
+    return bar * _triangle(n, uplo) + transposed(bar) * _triangle(n, uplo, strict=True)
+
+
 class _Cholesky:
-    """A = L L^T, L lower triangular, A taken as symmetric (Murray 2016, arXiv 1602.07527)."""
+    """A = L L^T, L lower triangular, of a symmetric A (Murray 2016, arXiv 1602.07527).
+
+    As NumPy, which reads the lower triangle only: the elements above the diagonal have derivative 0.
+    """
 
     name, stacks = "cholesky", True
 
     def values(self, operands: Arrays) -> Arrays:
-        return [np.linalg.cholesky(_symmetric(operands[0]))]
+        return [np.linalg.cholesky(operands[0])]
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         lower = results[0]
-        upper = _transposed(lower)
+        upper = transposed(lower)
         p = _half_lower(contract(upper, bars[0]))
-        return [_symmetric(_solved(upper, _transposed(_solved(upper, _transposed(p)))))]
+        return [_read(_solved(upper, transposed(_solved(upper, transposed(p)))), "L")]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
-        lower, a_dot = results[0], _symmetric(dots[0])
+        lower, a_dot = results[0], _mirrored(dots[0], "L")
         return [contract(lower, _half_lower(solve(lower, solve(lower, a_dot).T)))]
 
 
@@ -172,9 +190,9 @@ class _QR:
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (q, r), (q_bar, r_bar) = results, bars
         n = r.shape[-1]
-        m = contract(r, _transposed(r_bar)) - contract(_transposed(q_bar), q)
-        mirrored = m * np.tri(n) + _transposed(m * np.tri(n, k=-1))
-        return [_transposed(_solved(r, _transposed(q_bar + contract(q, mirrored))))]
+        m = contract(r, transposed(r_bar)) - contract(transposed(q_bar), q)
+        mirrored = m * np.tri(n) + transposed(m * np.tri(n, k=-1))
+        return [transposed(_solved(r, transposed(q_bar + contract(q, mirrored))))]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         (q, r), a_dot = results, dots[0]
@@ -187,32 +205,36 @@ class _QR:
 
 
 class _Eigh:
-    """A V = V diag(w), A taken as symmetric (section 3.1).
+    """A V = V diag(w) of a symmetric A (section 3.1), of which NumPy reads one triangle; the other has derivative 0.
 
     Where eigenvalues are equal their vectors have no derivative: what depends on the vectors is inf or NaN there.
     """
 
-    name, stacks = "eigh", True
+    stacks = True
+
+    def __init__(self, name: str, uplo: Literal["L", "U"]) -> None:
+        self.name = name
+        self._uplo: Literal["L", "U"] = uplo
 
     def values(self, operands: Arrays) -> Arrays:
-        return list(np.linalg.eigh(_symmetric(operands[0])))
+        return list(np.linalg.eigh(operands[0], self._uplo))
 
     def adjoints(self, operands: Arrays, results: Arrays, bars: Arrays, wanted: Sequence[bool]) -> Arrays:
         (w, v), (w_bar, v_bar) = results, bars
-        inner = _masked(_gaps(w), contract(_transposed(v), v_bar)) + np.eye(w.shape[-1]) * w_bar[..., None, :]
-        return [_symmetric(contract(contract(v, inner), _transposed(v)))]
+        inner = masked(gaps(w), contract(transposed(v), v_bar)) + np.eye(w.shape[-1]) * w_bar[..., None, :]
+        return [_read(contract(contract(v, inner), transposed(v)), self._uplo)]
 
     def tangents(self, operands: Arrays, results: Arrays, dots: Arrays) -> Arrays:
         w, v = results
-        p = contract(contract(v.T, _symmetric(dots[0])), v)
-        return [(p * np.eye(w.shape[0])).sum(axis=0), contract(v, _masked(_gaps(w), p))]
+        p = contract(contract(v.T, _mirrored(dots[0], self._uplo)), v)
+        return [(p * np.eye(w.shape[0])).sum(axis=0), contract(v, masked(gaps(w), p))]
 
 
-def _gaps(w: Array) -> Array:
+def gaps(w: Array) -> Array:
     """1 / (w_j - w_i), and 0 on the diagonal."""
     unit = np.eye(w.shape[-1])
     with np.errstate(divide="ignore"):
-        return _masked(1.0 - unit, 1.0 / (w[..., None, :] - w[..., :, None] + unit))
+        return masked(1.0 - unit, 1.0 / (w[..., None, :] - w[..., :, None] + unit))
 
 
 class _LeastSquares:
@@ -252,9 +274,19 @@ def _normal_solve(a: Array, right: Array) -> Array:
 
 
 _SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT = _Solve(), _Inverse(), _Determinant(), _LogDeterminant()
-_CHOLESKY, _QR_RULE, _EIGH, _LEAST_SQUARES = _Cholesky(), _QR(), _Eigh(), _LeastSquares()
+_CHOLESKY, _QR_RULE, _LEAST_SQUARES = _Cholesky(), _QR(), _LeastSquares()
+_EIGH = {"L": _Eigh("eigh", "L"), "U": _Eigh("eigh of the upper triangle", "U")}
 
-RULES = (_SOLVE, _INVERSE, _DETERMINANT, _LOG_DETERMINANT, _CHOLESKY, _QR_RULE, _EIGH, _LEAST_SQUARES)
+RULES: tuple[Rule, ...] = (
+    _SOLVE,
+    _INVERSE,
+    _DETERMINANT,
+    _LOG_DETERMINANT,
+    _CHOLESKY,
+    _QR_RULE,
+    *_EIGH.values(),
+    _LEAST_SQUARES,
+)
 
 
 # -------------------- functions --------------------
@@ -294,7 +326,7 @@ def _matrix(a: Any, name: str) -> Any:
     return a
 
 
-def _matrices(function: Callable[..., Any]) -> Callable[..., Any]:
+def matrices(function: Callable[..., Any]) -> Callable[..., Any]:
     """Take stacks of matrices one by one; refuse what is no matrix."""
 
     @wraps(function)
@@ -321,32 +353,32 @@ def solve(a: Any, b: Any) -> Any:
     return stack([solve(a[i], b if b.ndim == 1 else b[i]) for i in range(lead[0])])
 
 
-@_matrices
+@matrices
 def inv(a: Any) -> Any:
     """Return the inverse of a matrix."""
     return call_rule(_INVERSE, a)[0]
 
 
-@_matrices
+@matrices
 def det(a: Any) -> Any:
     """Return the determinant of a matrix."""
     return call_rule(_DETERMINANT, a)[0][()]
 
 
-@_matrices
+@matrices
 def slogdet(a: Any) -> Any:
     """Return the sign (derivative 0) and the logarithm of the absolute value of the determinant."""
     sign, logarithm = call_rule(_LOG_DETERMINANT, a)
     return SlogdetResult(sign[()], logarithm[()])
 
 
-@_matrices
-def cholesky(a: Any) -> Any:
-    """Return the lower triangular L of a = L L^T; a is taken as symmetric."""
-    return call_rule(_CHOLESKY, a)[0]
+@matrices
+def cholesky(a: Any, *, upper: bool = False) -> Any:
+    """Return the lower triangular L of a = L L^T, or its transpose; the other triangle of a is not read."""
+    return cholesky(a.T).T if upper else call_rule(_CHOLESKY, a)[0]
 
 
-@_matrices
+@matrices
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Return Q and R of a = Q R, for at least as many rows as columns."""
     if mode != "reduced" or a.shape[0] < a.shape[1]:
@@ -354,15 +386,17 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     return QRResult(*call_rule(_QR_RULE, a))
 
 
-@_matrices
-def eigh(a: Any) -> Any:
-    """Return the eigenvalues in ascending order and the eigenvectors of a symmetric matrix."""
-    return EighResult(*call_rule(_EIGH, a))
+@matrices
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Return the eigenvalues in ascending order and the eigenvectors of a symmetric matrix, of which UPLO is read."""
+    if UPLO.upper() not in _EIGH:
+        raise ValueError(f"eigh: UPLO is 'L' or 'U', the triangle that is read; got {UPLO!r}")
+    return EighResult(*call_rule(_EIGH[UPLO.upper()], a))
 
 
-def eigvalsh(a: Any) -> Any:
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """Return the eigenvalues of a symmetric matrix in ascending order."""
-    return eigh(a).eigenvalues
+    return eigh(a, UPLO).eigenvalues
 
 
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:

@@ -185,7 +185,8 @@ class ActiveArray(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise no_array(
             "an ActiveArray cannot become a float array: its rows would be lost; use fad.value(a) to freeze it, "
-            "or assign into fad.zeros(shape, like=a)"
+            "assign into fad.zeros(shape, like=a), or join arrays by fad.array([a, b]) and np.concatenate, which "
+            "np.array, np.r_ and np.c_ cannot do"
         )
 
     def __reduce__(self) -> Any:

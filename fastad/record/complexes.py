@@ -14,7 +14,7 @@ import numpy as np
 
 from .active import Active, is_whole, whole_power
 from .array import ActiveArray
-from .dispatch import COMPLEX_OPERATORS, COMPLEX_UFUNCS, deliver, is_complex
+from .dispatch import COMPLEX_FUNCTIONS, COMPLEX_OPERATORS, COMPLEX_UFUNCS, deliver, full_name, is_complex
 from .functions import FUNCTIONS, value, where
 from .numpy_ufuncs import lifted
 
@@ -138,8 +138,8 @@ class ActiveComplex:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in _ARRAY_FUNCTIONS:
-            raise TypeError(f"np.{func.__name__} is not available for complex active values; use z.real and z.imag")
-        return deliver(_ARRAY_FUNCTIONS[func], f"np.{func.__name__}", args, kwargs)
+            raise TypeError(f"{full_name(func)} is not available for complex active values; use z.real and z.imag")
+        return deliver(_ARRAY_FUNCTIONS[func], full_name(func), args, kwargs)
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -412,16 +412,55 @@ def _angle(z: ActiveComplex, deg: bool = False) -> Any:
     return turned * (180.0 / math.pi) if deg else turned
 
 
+def _product(func: Any) -> Callable[..., Any]:
+    """A function that is linear in each of its first two arguments."""
+
+    def function(z: Any, w: Any, *args: Any, **more: Any) -> ActiveComplex:
+        (a, b), (c, d) = _halves(z), _halves(w)
+
+        def of(x: Any, y: Any) -> Any:
+            return None if x is None or y is None else func(x, y, *args, **more)
+
+        real, imag, crossed = of(a, c), of(a, d), of(b, c)
+        real = real if b is None or d is None else real - of(b, d)
+        return ActiveComplex(real, imag if crossed is None else crossed if imag is None else imag + crossed)
+
+    return function
+
+
+def _halves(z: Any) -> tuple[Any, Any]:
+    """The parts of an operand, None in place of an imaginary part that a real one has not."""
+    return _parts(z) if is_complex(z) or isinstance(z, list | tuple) else (_parts(z)[0], None)
+
+
+def _norm(z: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    of_matrices = (z.ndim if axis is None else np.size(axis)) == 2
+    if of_matrices and ((isinstance(ord, str) and ord == "nuc") or ord in (2, -2)):
+        raise TypeError(f"np.linalg.norm of complex active values: ord={ord!r} is not available for matrices")
+    return np.linalg.norm(absolute(z), ord, axis, keepdims)
+
+
+for _func in (np.dot, np.inner, np.outer, np.kron, np.tensordot):
+    COMPLEX_FUNCTIONS[_func] = _product(_func)
+COMPLEX_FUNCTIONS[np.vdot] = lambda z, w: COMPLEX_FUNCTIONS[np.dot](np.ravel(z).conj(), np.ravel(w))
+COMPLEX_UFUNCS["matmul"] = _product(np.matmul)
+for _dunder, _method in zip(("__matmul__", "__rmatmul__"), _operator(COMPLEX_UFUNCS["matmul"])):
+    setattr(ActiveComplex, _dunder, _method)
+    COMPLEX_OPERATORS[_dunder] = _method
+
+
 _LINEAR: Sequence[Any] = (
     np.sum, np.mean, np.cumsum, np.diff, np.trapezoid, np.reshape, np.ravel, np.transpose, np.squeeze, np.expand_dims,
     np.moveaxis, np.broadcast_to, np.flip, np.roll, np.tile, np.repeat, np.take, np.concatenate, np.stack, np.vstack,
     np.hstack, np.copy,
 )  # fmt: skip
-_ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {func: _by_parts(func) for func in _LINEAR} | {
+_ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {func: _by_parts(func) for func in _LINEAR} | COMPLEX_FUNCTIONS
+_ARRAY_FUNCTIONS |= {
     np.angle: _angle,
     np.imag: lambda z: z.imag,
     np.iscomplexobj: lambda z: True,
     np.isrealobj: lambda z: False,
+    np.linalg.norm: _norm,
     np.ndim: lambda z: z.ndim,
     np.prod: _prod,
     np.real: lambda z: z.real,

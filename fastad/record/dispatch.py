@@ -19,6 +19,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {}
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}  # reduce, accumulate, outer, at: called with the ufunc first
 ARRAY_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {}  # of an active and a complex operand
+COMPLEX_FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}  # array functions, of two operands
 COMPLEX_OPERATORS: dict[str, Callable[..., Any]] = {}  # the same by operator method
 MADE_LIKE: dict[Callable[..., Any], Callable[..., Any]] = {}  # np.zeros(..., like=x): called with x first
 OWN_DTYPE: set[Callable[..., Any]] = set()  # array functions whose dtype= may be another than float64
@@ -31,7 +32,10 @@ def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     function = UFUNCS.get(ufunc.__name__)
     name = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
     if function is None:
-        raise TypeError(f"np.{ufunc.__name__} has no rule for active values; see the operations table of fastad")
+        raise TypeError(
+            f"np.{ufunc.__name__} has no rule for active values; see the operations table of fastad, or give the "
+            "derivative with fad.custom"
+        )
     if method != "__call__":
         if method not in UFUNC_METHODS:
             raise TypeError(f"{name} is not available for active values")
@@ -90,12 +94,23 @@ def array_function(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     if asked is not None and func in MADE_LIKE:
         return MADE_LIKE[func](asked, *args, **kwargs)
     function = ARRAY_FUNCTIONS.get(func)
-    name = f"np.{getattr(func, '__name__', func)}"
+    name = full_name(func)
     if function is None:
-        raise TypeError(f"{name} is not available for active values; write it with operators or fastad functions")
+        raise TypeError(
+            f"{name} is not available for active values; write it with operators or fastad functions, or give its "
+            "derivative with fad.custom"
+        )
+    if func in COMPLEX_FUNCTIONS and any(is_complex(x) for x in args):
+        function = COMPLEX_FUNCTIONS[func]
     if func in OWN_DTYPE:
         return function(*args, **kwargs)
     return deliver(function, name, args, kwargs) if kwargs else function(*args)
+
+
+def full_name(func: Callable[..., Any]) -> str:
+    """Name of a NumPy function with its module, as in ``np.linalg.eig``."""
+    module = getattr(func, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{getattr(func, '__name__', func)}"
 
 
 def deliver(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -57,6 +57,11 @@ def _sort(self: ActiveArray, axis: int = -1, kind: Any = None, order: Any = None
     self[...] = np.sort(self, axis)
 
 
+def _partition(self: ActiveArray, kth: Any, axis: int = -1, kind: Any = None, order: Any = None) -> None:
+    """Partition in place, with guards of the order."""
+    self[...] = np.partition(self, kth, axis)
+
+
 def _fill(self: ActiveArray, value: Any) -> None:
     """Assign one value to all elements."""
     self[...] = value
@@ -121,6 +126,7 @@ _OWN: dict[str, Any] = {
     "item": _item,
     "itemsize": property(lambda self: 8, doc="Bytes of a number."),
     "mT": property(np.matrix_transpose, doc="View with the last two axes exchanged."),
+    "partition": _partition,
     "real": property(lambda self: self, doc="The array itself."),
     "sort": _sort,
     "tolist": _tolist,

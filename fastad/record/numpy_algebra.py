@@ -10,7 +10,7 @@ import numpy as np
 
 from .array import ActiveArray
 from .contraction import contract, contract_vector
-from .dispatch import ARRAY_FUNCTIONS, UFUNCS
+from .dispatch import ARRAY_FUNCTIONS, UFUNCS, beyond_reals, is_complex
 from .einsum import einsum
 from .functions import FUNCTIONS
 from .numpy_ufuncs import lifted, lowered
@@ -74,8 +74,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     kept_a, kept_b = ([n for n in range(x.ndim) if n not in used] for x, used in ((a, of_a), (b, of_b)))
     shape = tuple(a.shape[n] for n in kept_a) + tuple(b.shape[n] for n in kept_b)
     count = math.prod(a.shape[n] for n in of_a)
-    left = np.transpose(a, kept_a + of_a).reshape(math.prod(a.shape[n] for n in kept_a), count)
-    right = np.transpose(b, of_b + kept_b).reshape(count, math.prod(b.shape[n] for n in kept_b))
+    left = lifted(np.transpose(a, kept_a + of_a)).reshape(math.prod(a.shape[n] for n in kept_a), count)
+    right = lifted(np.transpose(b, of_b + kept_b)).reshape(count, math.prod(b.shape[n] for n in kept_b))
     return lowered(contract(left, right).reshape(shape))
 
 
@@ -91,7 +91,7 @@ def kron(a: Any, b: Any) -> Any:
     shapes = [(1,) * (n_axes - x.ndim) + x.shape for x in (a, b)]
     left = a.reshape([length for n in shapes[0] for length in (n, 1)])
     right = b.reshape([length for n in shapes[1] for length in (1, n)])
-    return lowered((left * right).reshape([m * n for m, n in zip(*shapes)]))
+    return lowered(lifted(left * right).reshape([m * n for m, n in zip(*shapes)]))
 
 
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
@@ -108,6 +108,10 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 
 def _vecdot(a: Any, b: Any) -> Any:
     return lowered(matmul(lifted(a)[..., None, :], lifted(b)[..., :, None])[..., 0, 0])
+
+
+def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    return _vecdot(np.moveaxis(lifted(x1), axis, -1), np.moveaxis(lifted(x2), axis, -1))
 
 
 def _matvec(a: Any, b: Any) -> Any:
@@ -129,18 +133,30 @@ def _multi_dot(arrays: Sequence[Any]) -> Any:
 
 
 def _cov(
-    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, **weights: Any
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
 ) -> Any:
-    if any(w is not None for w in weights.values()):
-        raise TypeError("np.cov of active values: fweights and aweights are not available")
     m = np.atleast_2d(lifted(m))
     m = m if rowvar or len(m) == 1 else m.T
     if y is not None:
         y = np.atleast_2d(lifted(y))
         m = np.concatenate([m, y if rowvar or len(y) == 1 else y.T])
-    centred = m - m.mean(axis=1, keepdims=True)
-    count = m.shape[1] - (int(not bias) if ddof is None else ddof)
-    return np.squeeze(contract(centred, centred.T) / count)
+    ddof = int(not bias) if ddof is None else ddof
+    weights = [lifted(w) for w in (fweights, aweights) if w is not None]
+    if any(w.shape != (m.shape[1],) for w in weights):
+        raise ValueError(f"np.cov: a weight for each of {m.shape[1]} observations, got {[w.shape for w in weights]}")
+    if not weights:
+        centred = m - m.mean(axis=1, keepdims=True)
+        return np.squeeze(contract(centred, centred.T) / (m.shape[1] - ddof))
+    w = math.prod(weights)
+    centred = m - (m * w).sum(axis=1, keepdims=True) / w.sum()
+    count = w.sum() - (ddof if aweights is None else ddof * (w * lifted(aweights)).sum() / w.sum())
+    return np.squeeze(contract(centred * w, centred.T) / count)
 
 
 def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
@@ -191,6 +207,8 @@ def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 
 def _operator(function: Callable[[Any, Any], Any], reflected: bool) -> Any:
     def method(self: ActiveArray, other: Any) -> Any:
+        if is_complex(other):
+            return beyond_reals("__rmatmul__" if reflected else "__matmul__", self, other)
         if not isinstance(other, ActiveArray | np.ndarray | list | tuple):
             return NotImplemented
         return function(other, self) if reflected else function(self, other)
@@ -219,10 +237,12 @@ ARRAY_FUNCTIONS.update(
         np.einsum: einsum,
         np.inner: inner,
         np.kron: kron,
+        np.linalg.cross: lambda a, b, /, *, axis=-1: cross(a, b, axis=axis),
         np.linalg.matmul: matmul,
         np.linalg.multi_dot: _multi_dot,
         np.linalg.outer: outer,
         np.linalg.tensordot: tensordot,
+        np.linalg.vecdot: _linalg_vecdot,
         np.outer: outer,
         np.polyval: _polyval,
         np.tensordot: tensordot,

@@ -108,11 +108,23 @@ def _widths(step: Any, count: int) -> Any:
 
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     if period is not None:
-        raise TypeError("np.interp with period= is not available for active values; use fad.interp of np.mod")
+        return _periodic_interp(x, xp, fp, period)
     inside = interp(x, xp, fp)
     if left is not None:
         inside = where(x < float(np.asarray(xp)[0]), left, inside)
     return inside if right is None else where(x > float(np.asarray(xp)[-1]), right, inside)
+
+
+def _periodic_interp(x: Any, xp: Any, fp: Any, period: Any) -> Any:
+    require_passive("np.interp", xp, period)
+    period = abs(float(period))
+    if period == 0.0:
+        raise ValueError("np.interp: period must not be 0")
+    knots = np.asarray(xp, float) % period
+    order = np.argsort(knots)
+    knots, values = knots[order], np.take(lifted(fp), order)
+    knots = np.concatenate([knots[-1:] - period, knots, knots[:1] + period])
+    return interp(FUNCTIONS["mod"](x, period), knots, np.concatenate([values[-1:], values, values[:1]]))
 
 
 def _linspace(

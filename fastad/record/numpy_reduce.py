@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .array import ActiveArray, Axis, axes_of
 from .condition import Condition, ConditionArray, refuse_condition
@@ -35,9 +36,12 @@ def _sum(a: Any, axis: Axis = None, *, keepdims: bool = False, initial: Any = No
 
 
 def _accumulating(ufunc: Any) -> Callable[..., Any]:
-    def function(a: Any, axis: int | None = None) -> Any:
+    def function(a: Any, axis: int | None = None, *, include_initial: bool = False) -> Any:
         refuse_condition(a, "operand")
         a = lifted(a)
+        if include_initial:
+            shape = [1 if n == (axis or 0) % a.ndim else length for n, length in enumerate(a.shape)]
+            a = np.concatenate([np.full(shape, float(ufunc.identity)), a], axis or 0)
         return running(UFUNCS[ufunc.__name__], a.reshape(-1) if axis is None else a, axis or 0)
 
     return function
@@ -85,17 +89,17 @@ def _ptp(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return _max(a, axis, keepdims=keepdims) - _min(a, axis, keepdims=keepdims)
 
 
-def _average(
-    a: Any, axis: int | None = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
-) -> Any:
+def _average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     a = lifted(a)
     if weights is None:
         weights = np.ones(a.shape)
     weights = lifted(weights)
     if weights.shape != a.shape:
-        if axis is None or weights.shape != (a.shape[axis],):
-            raise TypeError("np.average: weights need the shape of a, or one axis of the length of axis=")
-        weights = np.reshape(weights, [-1 if n == axis % a.ndim else 1 for n in range(a.ndim)])
+        axes = normalize_axis_tuple(() if axis is None else axis, a.ndim)
+        if axis is None or weights.shape != tuple(a.shape[n] for n in axes):
+            raise TypeError("np.average: weights need the shape of a, or that of the axes of axis=")
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [a.shape[n] if n in axes else 1 for n in range(a.ndim)])
     total = np.sum(np.broadcast_to(weights, a.shape), axis=axis, keepdims=keepdims)
     result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (result, total) if returned else result
@@ -135,12 +139,18 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 # -------------------- truth --------------------
 
 
-def _any(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    return conditions(a).any(axis, keepdims=keepdims)
+def _any(a: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    held = conditions(a) if where is True else conditions(a) & _mask(where)
+    return held.any(axis, keepdims=keepdims)
 
 
-def _all(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    return conditions(a).all(axis, keepdims=keepdims)
+def _all(a: Any, axis: Axis = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    held = conditions(a) if where is True else conditions(a) | ~_mask(where)
+    return held.all(axis, keepdims=keepdims)
+
+
+def _mask(where: Any) -> Any:
+    return where if isinstance(where, Condition | ConditionArray) else np.asarray(where, bool)
 
 
 def _count_nonzero(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -165,6 +175,8 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         return _vector_norm(x, ord, axes, keepdims)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
         return _matrix_norm(x, ord, axes, keepdims)
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        return _singular_norm(x, ord, axes, keepdims)
     raise TypeError(f"np.linalg.norm of active values: ord={ord!r} over {len(axes)} axes is not available")
 
 
@@ -185,6 +197,25 @@ def _matrix_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> A
     return extreme if keepdims else np.squeeze(extreme, axes)
 
 
+def _singular_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Largest, smallest (2, -2) or sum ("nuc") of the singular values."""
+    s = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
+    norm = s.sum(axis=-1) if ord == "nuc" else s[..., 0 if ord > 0 else -1]
+    return np.expand_dims(norm, axes) if keepdims else norm
+
+
+def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    x, axes = lifted(x), axes_of(axis, np.ndim(x))
+    kept = tuple(n for n in range(x.ndim) if n not in axes)
+    flat = np.transpose(x, kept + axes).reshape(*(x.shape[n] for n in kept), -1)
+    norm = _norm(flat, ord, -1)
+    return np.expand_dims(norm, axes) if keepdims else norm
+
+
+def _linalg_matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return _norm(x, ord, (-2, -1), keepdims)
+
+
 register("sum", lambda _: _sum)
 register("prod", lambda _: _prod)
 register("max amax", lambda _: _max)
@@ -203,7 +234,9 @@ ARRAY_FUNCTIONS.update(
         np.any: _any,
         np.average: _average,
         np.count_nonzero: _count_nonzero,
+        np.linalg.matrix_norm: _linalg_matrix_norm,
         np.linalg.norm: _norm,
+        np.linalg.vector_norm: _linalg_vector_norm,
         np.linalg.trace: lambda x, *, offset=0: _trace(x, offset, -2, -1),
         np.mean: _mean,
         np.nan_to_num: _nan_to_num,

@@ -190,7 +190,10 @@ def register(names: str, made_by: Callable[[Any], Callable[..., Any]]) -> None:
 register(_OF_FIRST + " " + _FILLING, _of_first)
 register(_JOINING, _joining)
 register(_OF_ALL, _of_all)
-register("ndim shape size iscomplexobj isrealobj may_share_memory shares_memory", _asking)
+register(
+    "ndim shape size iscomplex isreal iscomplexobj isrealobj may_share_memory shares_memory diag_indices_from", _asking
+)
+register("tril_indices_from triu_indices_from", _asking)
 register("array2string array_repr array_str result_type can_cast common_type", _asking)
 ARRAY_FUNCTIONS.update(
     {

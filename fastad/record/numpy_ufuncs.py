@@ -241,6 +241,10 @@ def _logaddexp2(x: Any, y: Any) -> Any:
     return FUNCTIONS["logaddexp"](x * scale, y * scale) / scale
 
 
+def _logit(x: Any) -> Any:
+    return FUNCTIONS["log"](x) - FUNCTIONS["log1p"](-x)
+
+
 def _same(x: Any) -> Any:
     return x.copy() if isinstance(x, ActiveArray) else x
 
@@ -269,5 +273,17 @@ UFUNCS.update(
         "positive": _same,
         "rad2deg": lambda x: x * (180.0 / math.pi),
         "radians": lambda x: x * (math.pi / 180.0),
+    }
+)
+UFUNCS.update(  # of scipy.special, which calls NumPy's protocol
+    {
+        "erf": FUNCTIONS["erf"],
+        "erfc": FUNCTIONS["erfc"],
+        "expit": FUNCTIONS["expit"],
+        "gammaln": FUNCTIONS["lgamma"],
+        "logit": _logit,
+        "ndtr": FUNCTIONS["norm_cdf"],
+        "ndtri": FUNCTIONS["norm_ppf"],
+        "psi": FUNCTIONS["digamma"],
     }
 )
