@@ -41,7 +41,7 @@ class Packing:
         self.spec = spec
         self.shapes = shapes
         self.sizes = [math.prod(shape) for shape in shapes]
-        self.ends = list(accumulate(self.sizes, initial=0))
+        self.ends = [0, *self.sizes] if len(shapes) == 1 else list(accumulate(self.sizes, initial=0))
 
     @classmethod
     def of(cls, structure: Any, is_leaf: Callable[[Any], bool] = is_number) -> tuple[Packing, Vector]:

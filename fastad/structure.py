@@ -171,7 +171,7 @@ def real_array(x: Any, what: str, *, copy: bool = True) -> NDArray[np.float64]:
     copy
         False to return the array itself where it is one already: scenarios may be gigabytes.
     """
-    if type(x) is np.ndarray and x.dtype == np.float64:
+    if type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype == _FLOAT64):  # the comparison takes 0.4 us
         return x.astype(np.float64, order="C", copy=copy)
     refuse_foreign(x, what)
     array = np.asarray(float(x) if type(x) is int else x)  # NumPy makes an object of an int beyond 64 bits

@@ -48,7 +48,7 @@ COLUMNS = (
 
 
 @intrinsic
-def _pointer(typingctx: Any, address: Any) -> Any:
+def pointer(typingctx: Any, address: Any) -> Any:
     """An address as a pointer, for ``carray``."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
@@ -60,14 +60,14 @@ def _pointer(typingctx: Any, address: Any) -> Any:
 @jit
 def integers_at(address, size):
     """The int64 array at an address."""
-    return carray(_pointer(address), (size,), np.int64)
+    return carray(pointer(address), (size,), np.int64)
 
 
 @jit
 def _entry(frame, number):
     """Address and length of a column."""
     table = integers_at(frame, 2 * len(COLUMNS))
-    return _pointer(table[2 * number]), table[2 * number + 1]
+    return pointer(table[2 * number]), table[2 * number + 1]
 
 
 @jit

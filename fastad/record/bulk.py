@@ -47,8 +47,8 @@ class Swept(Protocol):
 class Bulk(Swept, Protocol):
     """Rows of which the columns hold only the values that other rows may read."""
 
-    def write(self, columns: Columns) -> None:
-        """Write the rows."""
+    def write(self, columns: Columns, address: int) -> None:
+        """Write the rows to columns, whose addresses are listed at an address."""
 
 
 class Side(NamedTuple):
@@ -102,7 +102,7 @@ class Inputs(NamedTuple):
     start: int
     stop: int
 
-    def write(self, columns: Columns) -> None:
+    def write(self, columns: Columns, address: int) -> None:
         """Write the rows."""
         rows = slice(self.start, self.stop)
         columns["opcode"][rows], columns["arg0"][rows], columns["arg1"][rows] = _INPUT, -1, -1
@@ -131,13 +131,13 @@ class Elementwise(NamedTuple):
         apart = x.high < y.low or y.high < x.low or x.high < 0 or y.high < 0
         return cls(start, start + size, op, x, y) if apart or min(x.first, y.first) >= 0 else None
 
-    def write(self, columns: Columns) -> None:
+    def write(self, columns: Columns, address: int) -> None:
         """Write the rows."""
         column, size = columns["value"], self.stop - self.start
         out, rows = np.empty(size), np.empty(size, np.int32)
         x, y = self.x.at(column).copy(), self.y.at(column).copy()
         operands = (self.x.row_numbers(), x, self.y.row_numbers(), y)
-        row_kernels.record_elementwise(self.op, *operands, self.start, *columns.values(), out, rows)
+        row_kernels.record_elementwise(self.op, *operands, self.start, address, out, rows)
 
     def clear(self, adjoint: Vector) -> None:
         """Write zeros where adjoints of the rows may be read."""
@@ -171,11 +171,11 @@ class Sums(NamedTuple):
         step = self.length - 1
         return np.arange(self.start + step - 1, self.stop, step)
 
-    def write(self, columns: Columns) -> None:
+    def write(self, columns: Columns, address: int) -> None:
         """Write the rows."""
         index, values = (part.reshape(-1, self.length) for part in (self.x.row_numbers(), self.x.at(columns["value"])))
         out, rows = np.empty(len(index)), np.empty(len(index), np.int32)
-        row_kernels.write_sums(index, values.copy(), self.start, *columns.values(), out, rows)
+        row_kernels.write_sums(index, values.copy(), self.start, address, out, rows)
 
     def clear(self, adjoint: Vector) -> None:
         """Write zeros where adjoints of the rows may be read."""

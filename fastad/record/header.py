@@ -53,11 +53,11 @@ class Header:
         self.address: int = self.fields.ctypes.data
         self._guards = np.empty((0, 2), np.int64)
 
-    def open(self, length: int, limit: int, columns: list[NDArray[Any]], flags: int) -> None:
-        """Let compiled code append rows from ``length`` on."""
+    def open(self, length: int, limit: int, columns: NDArray[np.int64], flags: int) -> None:
+        """Let compiled code append rows from ``length`` on, to columns at these addresses."""
         fields = self.fields
         fields[LENGTH], fields[LIMIT], fields[FLAGS] = length, limit, flags
-        fields[COLUMNS : COLUMNS + len(columns)] = [column.ctypes.data for column in columns]
+        fields[COLUMNS : COLUMNS + len(columns)] = columns
         fields[GUARDS], fields[GUARD_LIMIT], fields[GUARD_LIST] = 0, len(self._guards), self._guards.ctypes.data
 
     def close(self) -> tuple[int, NDArray[np.int64], list[NativeSite]]:

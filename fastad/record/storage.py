@@ -100,6 +100,8 @@ class Storage:
             raise ValueError(f"max_bytes={max_bytes} holds no row; a row takes {BYTES_PER_ROW} bytes")
         self._max_bytes = max_bytes
         self._columns: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, dtype in _COLUMNS}
+        self._addresses = np.zeros(len(_COLUMNS), np.int64)  # of the columns, for kernels
+        self._address: int = self._addresses.ctypes.data
         self._capacity = 0
         self._epoch = 0  # counts rewinds: what caches a row asks whether it may be gone
         self._next = 0.0  # row that the next operation defines
@@ -189,6 +191,7 @@ class Storage:
             for rows in [slice(0, self._flushed)] if name == "value" else self._written():
                 column[rows] = old[rows]
             self._columns[name] = column
+            self._addresses[number] = column.ctypes.data
         self._capacity = capacity
 
     def _written(self) -> list[slice]:
@@ -201,7 +204,7 @@ class Storage:
         self._flush_stage()
         bulks, self._bulks = self._bulks, []
         for bulk in bulks:
-            bulk.write(self._columns)
+            bulk.write(self._columns, self._address)
 
     def _flush_stage(self) -> None:
         """Move staged rows into the columns, with their partials."""
@@ -210,7 +213,7 @@ class Storage:
             return
         stage, self._stage = self._stage, []
         staged = np.fromiter(stage, np.float64, len(stage)).reshape(-1, FIELDS_PER_STAGED_ROW)
-        kernels.write_staged(staged, self._flushed, *self._columns.values())
+        kernels.write_staged(staged, self._flushed, self._address)
         self._flushed += len(staged)
 
     def _append_elementwise(
@@ -223,7 +226,7 @@ class Storage:
     ) -> int:
         """One row per element of 1-D operands; returns the first row."""
         start = self._reserve(x.size)
-        kernels.write_elementwise(code, arg0, x, arg1, y, start, *self._columns.values())
+        kernels.write_elementwise(code, arg0, x, arg1, y, start, self._address)
         return start
 
     def _append_inputs(self, x: NDArray[np.float64]) -> int:
@@ -233,7 +236,7 @@ class Storage:
             self._columns["value"][start : start + x.size] = x
             self._bulks.append(Inputs(start, start + x.size))
         else:
-            kernels.write_inputs(x, start, *self._columns.values())
+            kernels.write_inputs(x, start, self._address)
         return start
 
     def _takes_bulk(self, size: int) -> bool:
@@ -257,7 +260,7 @@ class Storage:
         if self._takes_bulk(out.size) and self._record_bulk(code, arg0, x, arg1, y, out, index):
             return
         start = self._reserve(out.size)
-        count = kernels.record_elementwise(code, arg0, x, arg1, y, start, *self._columns.values(), out, index)
+        count = kernels.record_elementwise(code, arg0, x, arg1, y, start, self._address, out, index)
         self._give_back(start + max(count, 0))
         if count < 0:
             self._check_operands(int(arg0.max()), int(arg1.max()))
@@ -292,7 +295,7 @@ class Storage:
     ) -> int:
         """A COND and a WHERE row per element of 1-D operands; returns the first COND row."""
         start = self._reserve(2 * x.size)
-        kernels.write_where(condition, arg0, x, arg1, y, start, *self._columns.values())
+        kernels.write_where(condition, arg0, x, arg1, y, start, self._address)
         return start
 
     def _append_sum(self, index: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[float, int]:
@@ -302,7 +305,7 @@ class Storage:
             return float(out[0]), int(rows[0])
         self._check_operands(bulk_kernels.highest(index))
         start = self._reserve(max(x.size - 1, 0))
-        count, row, total = kernels.write_sum(index, x, start, *self._columns.values())
+        count, row, total = kernels.write_sum(index, x, start, self._address)
         self._give_back(start + count)
         return total, row
 
@@ -320,7 +323,7 @@ class Storage:
             self._bulks.append(bulk)
             return out, bulk.last_rows.astype(np.int32)
         out, rows = np.empty(len(x)), np.empty(len(x), np.int32)
-        self._give_back(start + kernels.write_sums(index, x, start, *self._columns.values(), out, rows))
+        self._give_back(start + kernels.write_sums(index, x, start, self._address, out, rows))
         return out, rows
 
     def _append_block(self, rule: Rule, operands: Sequence[Operand], results: Sequence[NDArray[np.float64]]) -> Block:
@@ -329,7 +332,7 @@ class Storage:
         parts = np.concatenate([np.empty(0), *(result.reshape(-1) for result in results)])
         start = self._reserve(1 + parts.size)
         block = Block(start, rule, tuple(operands), tuple(result.shape for result in results))
-        kernels.write_block(parts, start, *self._columns.values())
+        kernels.write_block(parts, start, self._address)
         self._tables.use(start, self._tables.add_arrays([x.rows for x in operands], [x.values for x in operands]))
         self._blocks.append(block)
         return block
@@ -370,7 +373,7 @@ class Storage:
                 self._header = Header(self)
             flags = RECORDS_GUARDS * self._guards | FREEZES * self._freezing_guards
             limit = min(self._capacity, self._cap)
-            self._header.open(self._flushed, limit, list(self._columns.values()), flags)
+            self._header.open(self._flushed, limit, self._addresses, flags)
             self._lent = True
             self._limit = 0.0
         header = self._header
