@@ -11,7 +11,8 @@ from .montecarlo.driver import monte_carlo
 from .montecarlo.ordering import brownian_bridge, brownian_pca
 from .montecarlo.result import MonteCarloResult
 from .program.program import BatchResult, Program, load, record
-from .record import singular as _singular  # what np.linalg means for active arrays
+from .record import fourier as _fourier  # what np.fft means for active arrays
+from .record import singular as _singular  # what np.linalg does
 from .record.active import Active
 from .record.array import array, stack, zeros
 from .record.complexes import ActiveComplex

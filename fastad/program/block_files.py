@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..errors import ProgramFormatError
 from ..ops import OPCODE
-from ..record import algebra, contraction, singular
+from ..record import algebra, contraction, fourier, singular
 from ..record.blocks import Block, Operand, Rule
 
 _BLOCK, _PART = OPCODE["block"], OPCODE["part"]
-_RULES: tuple[Rule, ...] = (*algebra.RULES, *contraction.RULES, *singular.RULES)
+_RULES: tuple[Rule, ...] = (*algebra.RULES, *contraction.RULES, *singular.RULES, *fourier.RULES)
 _NAMED = {rule.name: rule for rule in _RULES}
 
 

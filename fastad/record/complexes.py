@@ -137,9 +137,9 @@ class ActiveComplex:
         return deliver(COMPLEX_UFUNCS[ufunc.__name__], f"np.{ufunc.__name__}", inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func not in _ARRAY_FUNCTIONS:
+        if func not in OF_COMPLEX:
             raise TypeError(f"{full_name(func)} is not available for complex active values; use z.real and z.imag")
-        return deliver(_ARRAY_FUNCTIONS[func], full_name(func), args, kwargs)
+        return deliver(OF_COMPLEX[func], full_name(func), args, kwargs)
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -150,7 +150,7 @@ def _element(x: Any) -> Any:
     return float(x) if isinstance(x, np.floating) else x
 
 
-def _parts(x: Any) -> tuple[Any, Any]:
+def parts(x: Any) -> tuple[Any, Any]:
     """Real and imaginary part of a real or complex operand."""
     if isinstance(x, ActiveComplex):
         return x.real, x.imag
@@ -205,25 +205,25 @@ def _over(a: Any, b: Any) -> Any:
 
 def add(z: Any, w: Any) -> ActiveComplex:
     """``z + w``."""
-    (a, b), (c, d) = _parts(z), _parts(w)
+    (a, b), (c, d) = parts(z), parts(w)
     return ActiveComplex(_plus(a, c), _plus(b, d))
 
 
 def subtract(z: Any, w: Any) -> ActiveComplex:
     """``z - w``."""
-    (a, b), (c, d) = _parts(z), _parts(w)
+    (a, b), (c, d) = parts(z), parts(w)
     return ActiveComplex(_minus(a, c), _minus(b, d))
 
 
 def multiply(z: Any, w: Any) -> ActiveComplex:
     """``z * w``."""
-    (a, b), (c, d) = _parts(z), _parts(w)
+    (a, b), (c, d) = parts(z), parts(w)
     return ActiveComplex(_minus(_times(a, c), _times(b, d)), _plus(_times(a, d), _times(b, c)))
 
 
 def divide(z: Any, w: Any) -> ActiveComplex:
     """``z / w``; the divisor is scaled, so that its square does not overflow."""
-    (a, b), (c, d) = _parts(z), _parts(w)
+    (a, b), (c, d) = parts(z), parts(w)
     if _is_number(d, 0.0):
         return ActiveComplex(_over(a, c), _over(b, c))
     size = hypot(c, d)
@@ -236,7 +236,7 @@ def power(z: Any, w: Any) -> Any:
     """``z ** w``: products for small whole exponents, ``exp(w * log(z))`` else."""
     if not isinstance(w, ActiveComplex | Active | ActiveArray) and np.ndim(w) == 0:
         if w == 0:
-            return add(_times(0.0, lifted(_parts(z)[0])), 1.0)
+            return add(_times(0.0, lifted(parts(z)[0])), 1.0)
         if not is_complex(w) and is_whole(w):
             product = whole_power(z, abs(int(w)), lambda x: multiply(x, x))
             return product if w > 0 else divide(1.0, product)
@@ -260,20 +260,20 @@ def absolute(z: Any) -> Any:
 
 def complex_exp(z: Any) -> ActiveComplex:
     """``exp(z)``."""
-    x, y = _parts(z)
+    x, y = parts(z)
     size = 1.0 if _is_number(x, 0.0) else exp(x)
     return ActiveComplex(_times(size, cos(y)), _times(size, sin(y)))
 
 
 def complex_log(z: Any) -> ActiveComplex:
     """``log(z)``: its cut is the negative real axis."""
-    x, y = _parts(z)
+    x, y = parts(z)
     return ActiveComplex(log(hypot(x, y)), arctan2(y, x))
 
 
 def complex_sqrt(z: Any) -> ActiveComplex:
     """``sqrt(z)``: the root with a real part of at least 0; its cut is the negative real axis."""
-    x, y = _parts(z)
+    x, y = parts(z)
     larger = sqrt(0.5 * (abs(x) + hypot(x, y)))
     smaller = abs(y) / (2.0 * where(larger > 0.0, larger, 1.0))
     right = lifted(x) >= 0.0 if _shape(x) else x >= 0.0
@@ -282,31 +282,31 @@ def complex_sqrt(z: Any) -> ActiveComplex:
 
 def complex_sin(z: Any) -> ActiveComplex:
     """``sin(z)``."""
-    x, y = _parts(z)
+    x, y = parts(z)
     return ActiveComplex(sin(x) * cosh(y), cos(x) * sinh(y))
 
 
 def complex_cos(z: Any) -> ActiveComplex:
     """``cos(z)``."""
-    x, y = _parts(z)
+    x, y = parts(z)
     return ActiveComplex(cos(x) * cosh(y), -(sin(x) * sinh(y)))
 
 
 def complex_sinh(z: Any) -> ActiveComplex:
     """``sinh(z)``."""
-    x, y = _parts(z)
+    x, y = parts(z)
     return ActiveComplex(sinh(x) * cos(y), cosh(x) * sin(y))
 
 
 def complex_cosh(z: Any) -> ActiveComplex:
     """``cosh(z)``."""
-    x, y = _parts(z)
+    x, y = parts(z)
     return ActiveComplex(cosh(x) * cos(y), sinh(x) * sin(y))
 
 
 def complex_tanh(z: Any) -> ActiveComplex:
     """``tanh(z)``, in a form that does not overflow."""
-    x, y = _parts(z)
+    x, y = parts(z)
     t, u = tanh(x), tan(y)
     below = 1.0 + (t * u) * (t * u)
     return ActiveComplex(t * (1.0 + u * u) / below, u * (1.0 - t * t) / below)
@@ -320,7 +320,7 @@ def complex_tan(z: Any) -> ActiveComplex:
 
 def complex_where(condition: Any, z: Any, w: Any) -> ActiveComplex:
     """Choose by a condition, as data."""
-    (a, b), (c, d) = _parts(z), _parts(w)
+    (a, b), (c, d) = parts(z), parts(w)
     return ActiveComplex(where(condition, a, c), where(condition, b, d))
 
 
@@ -390,10 +390,10 @@ def _by_parts(func: Any) -> Callable[..., Any]:
 
     def function(z: Any, *args: Any, **more: Any) -> ActiveComplex:
         if isinstance(z, list | tuple):
-            items = [ActiveComplex(*_parts(item)) for item in z]
+            items = [ActiveComplex(*parts(item)) for item in z]
             real = func([item.real for item in items], *args, **more)
             return ActiveComplex(real, func([item.imag for item in items], *args, **more))
-        x, y = _parts(z)
+        x, y = parts(z)
         return ActiveComplex(func(x, *args, **more), func(y, *args, **more))
 
     return function
@@ -430,7 +430,7 @@ def _product(func: Any) -> Callable[..., Any]:
 
 def _halves(z: Any) -> tuple[Any, Any]:
     """The parts of an operand, None in place of an imaginary part that a real one has not."""
-    return _parts(z) if is_complex(z) or isinstance(z, list | tuple) else (_parts(z)[0], None)
+    return parts(z) if is_complex(z) or isinstance(z, list | tuple) else (parts(z)[0], None)
 
 
 def _norm(z: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
@@ -454,8 +454,8 @@ _LINEAR: Sequence[Any] = (
     np.moveaxis, np.broadcast_to, np.flip, np.roll, np.tile, np.repeat, np.take, np.concatenate, np.stack, np.vstack,
     np.hstack, np.copy,
 )  # fmt: skip
-_ARRAY_FUNCTIONS: dict[Any, Callable[..., Any]] = {func: _by_parts(func) for func in _LINEAR} | COMPLEX_FUNCTIONS
-_ARRAY_FUNCTIONS |= {
+OF_COMPLEX: dict[Any, Callable[..., Any]] = {func: _by_parts(func) for func in _LINEAR} | COMPLEX_FUNCTIONS
+OF_COMPLEX |= {
     np.angle: _angle,
     np.imag: lambda z: z.imag,
     np.iscomplexobj: lambda z: True,
