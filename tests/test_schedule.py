@@ -122,6 +122,22 @@ def test_programs_have_the_bits_of_transforms(name):
                 assert same(a, b)
 
 
+def test_long_arrays_in_any_order():
+    """More elements than are looked up at once."""
+    x = np.random.default_rng(8).uniform(0.5, 1.5, 20_000)
+    order = np.random.default_rng(9).permutation(x.size)
+
+    def f(x):
+        return (x[order] * x[::-1] / x + np.where(x > x[order], x, x[order])).sum()
+
+    program = fad.record(f, np.ones(x.size))
+    value, gradient = fad.value_and_grad(f)(x)
+    for _ in range(2):
+        found, adjoints = program.value_and_grad(x)
+        assert same(found, value)
+        assert same(adjoints, gradient)
+
+
 RESULTS = {
     "arrays": lambda x, y: (x * y, x[3], np.exp(x)[1:]),
     "the same twice": lambda x, y: (x * y, (x * y).sum(), x, x),

@@ -13,6 +13,7 @@ from ._jit import jit
 from ._simd import WIDTH, address, fma
 
 _PART = 512  # elements at a time: their partials stay in the cache
+_MOST_SCATTERED = 8192  # rows of a run whose operands are looked up: these stay in the cache, too
 
 
 @jit
@@ -292,7 +293,7 @@ def _chain(opcode, arg0, arg1, start, shortest):
 def _scattered(opcode, arg0, arg1, start, shortest):
     """End of the rows from ``start`` on that do not depend on each other, before ``shortest`` consecutive ones."""
     stop, streak = start + 1, start
-    while stop < opcode.size and opcode[stop] == opcode[start]:
+    while stop < opcode.size and opcode[stop] == opcode[start] and stop - start < _MOST_SCATTERED:
         if not _is_alike(arg0, start, stop) or not _is_alike(arg1, start, stop):
             break
         if not (_follows(arg0, streak, stop) and _follows(arg1, streak, stop)):
