@@ -234,12 +234,16 @@ def reverse_chain(x_row, y_rows, y_first, start, stop, adjoint):
             bar = adjoint[np.uint64(start + k)] + bar
 
 
+ONE, NEXT, ANY = (np.int64(mode) for mode in range(3))  # where operands of a run are: one row, each in turn, any
+
+
 @jit
-def find_runs(opcode, arg0, arg1, allowed, add, cond, where, shortest, out):
+def find_runs(opcode, arg0, arg1, passive0, passive1, allowed, add, cond, where, shortest, out):
     """Rows that are one operation on rows recorded before; chains of additions; pairs of COND and WHERE rows.
 
-    Fills ``out`` with (first row, row behind the last, opcode of the last; less than zero for a chain) of stretches of
-    ``shortest`` and more rows, whose operands are consecutive where that makes so many; returns their number.
+    Fills ``out`` with stretches of ``shortest`` and more rows, whose operands are consecutive where that makes so many,
+    and returns their number. A stretch is its first row, the row behind the last, the opcode of the last (less than
+    zero for a chain), and for x and y where they are, as `_operand` says. Passive numbers are given as their bits.
     """
     count, start = 0, 0
     while start < opcode.size:
@@ -258,9 +262,41 @@ def find_runs(opcode, arg0, arg1, allowed, add, cond, where, shortest, out):
                     stop = _scattered(opcode, arg0, arg1, start, shortest)
         if stop - start >= shortest:
             out[count, 0], out[count, 1], out[count, 2] = start, stop, what
+            if what == where:
+                out[count, 3], out[count, 4], out[count, 5] = _hull(arg0, start + 1, stop, 2)
+                out[count, 6], out[count, 7], out[count, 8] = _hull(arg1, start + 1, stop, 2)
+            else:
+                x_stop = stop if what >= 0 else start + 1
+                out[count, 3], out[count, 4], out[count, 5] = _operand(arg0, passive0, start, x_stop)
+                out[count, 6], out[count, 7], out[count, 8] = _operand(arg1, passive1, start, stop)
             count += 1
         start = max(stop, start + 1)
     return count
+
+
+@jit
+def _operand(arg, passive, start, stop):
+    """First row and number of rows that an operand is among, and how it goes through them; (-1, 0) if it is passive."""
+    same, next_one = True, True
+    for row in range(start + 1, stop):
+        same &= arg[row] == arg[start]
+        next_one &= arg[row] - arg[start] == row - start
+    if arg[start] >= 0:
+        if same:
+            return np.int64(arg[start]), 1, ONE
+        return (np.int64(arg[start]), stop - start, NEXT) if next_one else _hull(arg, start, stop, 1)
+    for row in range(start + 1, stop):
+        same &= passive[row] == passive[start]
+    return np.int64(-1), 0, (ONE if same else NEXT)
+
+
+@jit
+def _hull(arg, start, stop, step):
+    low, high = np.int64(2**31), np.int64(-1)
+    for row in range(start, stop, step):
+        if arg[row] >= 0:
+            low, high = min(low, arg[row]), max(high, arg[row])
+    return (low, high - low + 1, ANY) if high >= 0 else (np.int64(-1), 0, ONE)
 
 
 @jit

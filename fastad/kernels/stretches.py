@@ -16,13 +16,13 @@ from . import bulk
 from . import frame as columns
 from ._call import call
 from ._jit import jit
+from .bulk import ANY, NEXT
 from .frame import floats, indices, integers, integers_at
 from .sweeps import reverse as reverse_rows
 
 ROWS, RUN, ZERO, SEED, CHECK = (np.int64(what) for what in range(5))
 WANTS_X, WANTS_Y, FRESH_X, FRESH_Y, TOGETHER = (np.int64(1 << bit) for bit in range(5))
 ELEMENTWISE, CHAIN, SUM, CHOICE = (np.int64(kind) for kind in range(4))
-ONE, NEXT, ANY = (np.int64(mode) for mode in range(3))
 RUN_FIELDS = 10
 _KIND, _START, _STOP, _OP, _VALUES, _ADJOINTS, _X_FIRST, _X_MODE, _Y_FIRST, _Y_MODE = (
     np.int64(number) for number in range(RUN_FIELDS)

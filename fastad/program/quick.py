@@ -7,6 +7,7 @@ that decides otherwise) gives None here, and `Program` goes the general way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..packing import Packing, Vector
 from ..structure import Spec, flatten_like, is_input, open_node
-from .evaluator import Stretches
+from .evaluator import Evaluator, Stretches
 from .recording import Recording
 from .variants import Trie
 
@@ -43,11 +44,17 @@ class Quick:
         self._bind = _binder(inputs, _NUMBERS if _takes_integers(inputs, like) else _FLOATS)
         recording = trie.root.recording
         self._count_one = trie.root.count_one
-        self._stretches = Stretches(recording)
-        self._evaluate = self._stretches.evaluator()
         self._inputs, self._outputs = recording.inputs, recording.outputs
         self._is_scalar = recording.outputs.shapes == [()] and recording.outputs.spec.kind == "leaf"
         self._gradients: dict[Any, _Call] = {}
+
+    @cached_property
+    def _stretches(self) -> Stretches:
+        return Stretches(self.trie.root.recording)
+
+    @cached_property
+    def _evaluate(self) -> Evaluator:
+        return self._stretches.evaluator()
 
     def learn(self, recording: Recording, argnums: Any, inputs: Packing, elements: NDArray[np.int64]) -> None:
         """Note where the derivatives by some arguments of this recording stand."""

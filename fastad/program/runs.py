@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..kernels import bulk as kernels
 from ..kernels import row_calls
-from ..kernels.stretches import ANY, CHAIN, CHOICE, ELEMENTWISE, NEXT, ONE, SUM
+from ..kernels.bulk import NEXT, ONE
+from ..kernels.stretches import CHAIN, CHOICE, ELEMENTWISE, SUM
 from ..ops import OPCODE, OPS
 from .recording import Recording
 
@@ -97,11 +98,11 @@ def _apart(x: Operand, y: Operand) -> bool:
 
 def find(r: Recording) -> list[Run]:
     """Return the runs of a recording, in ascending rows."""
-    spans = np.empty((len(r) // _SHORTEST + 1, 3), np.int64)
-    codes = (_ADD, _COND, _WHERE)
-    spans = spans[: kernels.find_runs(r.opcode, r.arg0, r.arg1, _ALLOWED, *codes, _SHORTEST, spans)]
+    spans = np.empty((len(r) // _SHORTEST + 1, 9), np.int64)
+    columns = (r.opcode, r.arg0, r.arg1, r.partial0.view(np.int64), r.partial1.view(np.int64))
+    spans = spans[: kernels.find_runs(*columns, _ALLOWED, _ADD, _COND, _WHERE, _SHORTEST, spans)]
     uses = _uses(r) if (spans[:, 2] < 0).any() else np.empty(0, np.int64)
-    return [_run(r, start, stop, op, uses) for start, stop, op in spans.tolist()]
+    return [_run(start, stop, op, Operand(*of[:3]), Operand(*of[3:]), uses) for start, stop, op, *of in spans.tolist()]
 
 
 def _uses(r: Recording) -> NDArray[np.int64]:
@@ -110,29 +111,11 @@ def _uses(r: Recording) -> NDArray[np.int64]:
     return np.bincount(read[read >= 0], minlength=len(r))
 
 
-def _run(r: Recording, start: int, stop: int, op: int, uses: NDArray[np.int64]) -> Run:
+def _run(start: int, stop: int, op: int, x: Operand, y: Operand, uses: NDArray[np.int64]) -> Run:
     if op == _WHERE:
-        x, y = (_hull(arg[start + 1 : stop : 2]) for arg in (r.arg0, r.arg1))
         return Run(int(CHOICE), start, stop, op, x, y)
-    y = _operand(r.arg1[start:stop], r.partial1[start:stop])
     if op >= 0:
-        return Run(int(ELEMENTWISE), start, stop, op, _operand(r.arg0[start:stop], r.partial0[start:stop]), y)
-    first = int(r.arg0[start])
-    if y.mode == NEXT and y.first == first + 1 > 0 and (uses[start : stop - 1] == 1).all():
-        return Run(int(SUM), start, stop, _ADD, Operand(first, stop - start + 1, int(NEXT)), _NOTHING)
-    return Run(int(CHAIN), start, stop, _ADD, Operand(first, int(first >= 0), int(ONE)), y)
-
-
-def _operand(rows: NDArray[np.int32], passive: NDArray[np.float64]) -> Operand:
-    if rows[0] < 0:
-        bits = passive.view(np.int64)
-        return Operand(-1, 0, int(NEXT if (bits != bits[0]).any() else ONE))
-    steps = np.diff(rows)
-    if not steps.any():
-        return Operand(int(rows[0]), 1, int(ONE))
-    return Operand(int(rows[0]), rows.size, int(NEXT)) if (steps == 1).all() else _hull(rows)
-
-
-def _hull(rows: NDArray[np.int32]) -> Operand:
-    low, high = int(rows.min()), int(rows.max())
-    return Operand(low, high - low + 1, int(ANY)) if high >= 0 else _NOTHING
+        return Run(int(ELEMENTWISE), start, stop, op, x, y)
+    if y.mode == NEXT and y.first == x.first + 1 > 0 and (uses[start : stop - 1] == 1).all():
+        return Run(int(SUM), start, stop, _ADD, Operand(x.first, stop - start + 1, int(NEXT)), _NOTHING)
+    return Run(int(CHAIN), start, stop, _ADD, x, y)

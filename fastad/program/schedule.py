@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels import stretches as kernels
+from ..kernels.bulk import ANY, NEXT
 from ..ops import OPCODE
 from ..record.blocks import Block
 from .recording import Recording
@@ -150,13 +151,13 @@ class _Reverse:
     def _rows(self, run: Run, which: int) -> list[Interval]:
         """Rows of an operand."""
         operand = run.operands[which]
-        if operand.mode == kernels.ANY:
+        if operand.mode == ANY:
             return _intervals((self._r.arg0, self._r.arg1)[which][run.start : run.stop])
         return [(operand.first, operand.stop)]
 
     def _claim(self, run: Run, which: int, intervals: list[Interval]) -> bool:
         """Whether nobody wrote any of these adjoints yet; whoever asks writes all of them, or adds to all of them."""
-        if run.operands[which].mode == kernels.NEXT and self._unwritten.cover(*intervals[0]):
+        if run.operands[which].mode == NEXT and self._unwritten.cover(*intervals[0]):
             self._unwritten.remove(*intervals[0])
             return True
         self._settle(intervals)
