@@ -64,16 +64,17 @@ class Run(NamedTuple):
     @property
     def is_together(self) -> bool:
         """Whether adjoints of both operands are added row after row: one row may be both, in any order."""
-        consecutive = self.x.mode == self.y.mode == NEXT
-        return self.kind == ELEMENTWISE and len(self.targets) == 2 and not consecutive and not _apart(self.x, self.y)
+        if self.kind != ELEMENTWISE or self.x.mode == self.y.mode == NEXT or _apart(self.x, self.y):
+            return False
+        return len(self.targets) == 2
 
     @property
     def may_write(self) -> bool:
         """Whether its kernel can write the adjoints of consecutive rows, rather than add to them."""
-        if self.kind == SUM:
-            return True
+        if self.kind != ELEMENTWISE:
+            return self.kind == SUM
         same = self.x.mode == self.y.mode == NEXT and self.x.first == self.y.first
-        return self.kind == ELEMENTWISE and (same or _apart(self.x, self.y))
+        return same or _apart(self.x, self.y)
 
     @property
     def operands(self) -> tuple[Operand, Operand]:
