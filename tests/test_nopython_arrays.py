@@ -426,3 +426,23 @@ def test_numpy_functions_without_a_rule_say_what_to_write():
     numbers = np.array([3.0, 1.0, 2.0])  # NumPy's functions of numbers are numba's
     assert numba.njit(lambda a: np.max(a) + np.dot(a, a) + np.sort(a)[0] + np.array([a[1]])[0])(numbers) == 19.0
     assert numba.njit(lambda x: np.sum(x) + x.sum(None) + np.mean(x))(x) == 13.0
+
+
+def test_kernels_compile_as_if_nothing_was_registered():
+    """What is registered while a kernel is being typed gives ``np.full`` two types, and the kernel fails to compile."""
+    code = """
+import sys, numba, numpy as np, fastad
+def kernel(size):
+    found = np.full(size, -1)
+    for k in range(size):
+        if k in (1, 2):
+            found[k] = k
+    return found
+kernel.__module__ = "fastad.kernels.passes"
+numba.njit(kernel)(3)
+print("fastad.nopython.refusals" in sys.modules)
+numba.njit(lambda x: x)(3)
+print("fastad.nopython.refusals" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "True"]

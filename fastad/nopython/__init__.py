@@ -18,7 +18,7 @@ from ..record.array import ActiveArray
 from ..record.condition import Condition
 from ..record.dual import Dual, DualArray
 
-_OURS = __name__.split(".")[0]
+_NOT_USERS = {__name__.split(".")[0], "numba"}
 
 
 def install() -> None:
@@ -27,11 +27,15 @@ def install() -> None:
 
 
 class _FirstCompilation(event.Listener):
-    """Installs before numba looks up what a user's function calls."""
+    """Installs before numba looks up what a user's function calls.
+
+    Not while a kernel is being typed, and so not for what numba compiles for it: ``np.full`` would be another type
+    before and after, and the kernel could not be compiled.
+    """
 
     def on_start(self, compilation: Any) -> None:
         module = compilation.data["dispatcher"].py_func.__module__ or ""
-        if module.split(".")[0] != _OURS:
+        if module.split(".")[0] not in _NOT_USERS:
             install()
 
     def on_end(self, compilation: Any) -> None:
