@@ -27,8 +27,7 @@ def stale_memory(monkeypatch):
 
     def sevens(self, *args):
         made(self, *args)
-        for column in (self.value, self.adjoint, self.partial0, self.partial1):
-            column[:] = 7.0
+        self.value[:] = self.adjoint[:] = 7.0
 
     monkeypatch.setattr(frame.Frame, "__init__", sevens)
     monkeypatch.setattr(evaluator, "_ENOUGH", 0)
@@ -87,6 +86,7 @@ FUNCTIONS = {
         np.concatenate([x[::3], x[:100]]) * np.concatenate([y[::3], y[7:107]])
     ).sum(),
     "running sums of every other": lambda x, y: (np.cumsum(x[::2]) * y[:150]).sum() + np.cumsum(x[::3])[50],
+    "interpolation": lambda x, y: fad.interp(x[:70], np.linspace(0.0, 2.0, 9), (x * y)[:9]).sum() * (x * y).sum(),
     "look-ups": lambda x, y: (fad.take(x * y, fad.floor(y[:5] * 3.0)) * x[:5]).sum() + (x * y).sum(),
     "products of matrices": lambda x, y: ((x * y).reshape(10, 30) @ (x - y).reshape(30, 10)).sum() + (x * x).sum(),
     "a solve": lambda x, y: np.linalg.solve(np.diag(x[:9]) + 1.0, (x * y)[:9]).sum() + (x[9:] * y[9:]).sum(),

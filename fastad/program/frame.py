@@ -15,6 +15,7 @@ class Frame:
     def __init__(self, r: Recording, runs: NDArray[np.int64]) -> None:
         n = len(r)
         self.value, self.adjoint = np.empty(n), np.empty(n + 1)
+        # Zeros: a replay writes no partials of inputs, guards and look-ups, and a sweep reads them.
         self.partial0, self.partial1, self.picked = np.zeros(n), np.zeros(n), r.arg1.copy()
         arrays = {
             "opcode": r.opcode,
