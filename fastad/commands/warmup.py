@@ -36,8 +36,9 @@ def warmup() -> float:
     if isinstance(point._cache, NullCache):
         raise CommandError("numba finds no directory to cache kernels in; set NUMBA_CACHE_DIR to one it can write to")
     started = time.perf_counter()
-    points()  # what recording needs: the other process then finds it in the cache
+    recording()  # first: the other process then finds it in the cache
     beside = _other_process() if checked_threads(None) > 1 else None
+    points()
     arrays()
     derivatives()
     if beside is not None:
@@ -65,15 +66,19 @@ def _neighbours(x: Any) -> Any:
     return x[1:] * x[:-1]
 
 
-def points() -> None:
-    """Recording, and one point of a Program."""
+def recording() -> None:
+    """Recording, and a reverse sweep."""
     fad.grad(_function)(_X)
+    tape = fad.Tape()
+    tape.reverse(tape.input(1.0) * 2.0)
+
+
+def points() -> None:
+    """One point of a Program."""
     program = fad.record(_function, _X)
     for _ in range(2):  # the first call learns what the second needs
         program.value_and_grad(_X)
     program.vjp((_X,), 1.0)
-    tape = fad.Tape()
-    tape.reverse(tape.input(1.0) * 2.0)
 
 
 def batches() -> None:
