@@ -77,14 +77,18 @@ def _value_and_gradient(
         result, aux = recorded.result if has_aux else (recorded.result, None)
         outputs = Outputs(recorded.tape, result)
         del result  # so that nothing but `recorded` refers to the tape at the end, which can be used again
-        _scalar_output(outputs, what)
-        gradient = recorded.inputs.unpack(recorded.jacobian(outputs, "reverse")[0])
+        gradient = _reverse(recorded, outputs, what)
         value = outputs.packing.unpack(recorded.values(outputs))
         if not has_aux:
             return value, gradient
         return (value, aux if isinstance(recorded, Nested) else frozen(aux)), gradient
 
     return derivative
+
+
+def _reverse(recorded: Recorded, outputs: Outputs, what: str) -> Any:
+    _scalar_output(outputs, what)
+    return recorded.inputs.unpack(recorded.jacobian(outputs, "reverse")[0])
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -100,11 +104,10 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
 
 def _gradient(f: Callable[..., Any], argnums: Argnums, what: str) -> Callable[..., Any]:
-    both = _value_and_gradient(f, argnums, what)
-
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        recorded = run(f, args, kwargs, argnums)
+        return _reverse(recorded, Outputs(recorded.tape, recorded.result), what)
 
     return derivative
 

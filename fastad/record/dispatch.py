@@ -27,9 +27,11 @@ OWN_DTYPE: set[Callable[..., Any]] = set()  # array functions whose dtype= may b
 
 def array_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer ``ufunc.method(*inputs)`` where an input or the output is active."""
+    function = UFUNCS.get(ufunc.__name__)
+    if len(inputs) == 1 and function is not None and method == "__call__" and not kwargs:
+        return function(*inputs)  # the commonest, before names are made
     if len(inputs) > 1 and method == "__call__" and any(is_complex(x) for x in inputs):
         return complex_function(ufunc.__name__, *inputs)
-    function = UFUNCS.get(ufunc.__name__)
     name = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
     if function is None:
         raise TypeError(

@@ -30,6 +30,8 @@ def _unary(op: Op) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         if type(x) is Active:
             return record(x)
+        if type(x) is ActiveArray:
+            return elementwise(code, x)
         if type(x) is float:
             return scalar_value(code, x, 0.0)
         if type(x) is Dual:

@@ -261,9 +261,10 @@ class Storage:
             return
         start = self._reserve(out.size)
         count = kernels.record_elementwise(code, arg0, x, arg1, y, start, self._address, out, index)
-        self._give_back(start + max(count, 0))
-        if count < 0:
-            self._check_operands(int(arg0.max()), int(arg1.max()))
+        if count < out.size:  # passive elements, or a row that is no more
+            self._give_back(start + max(count, 0))
+            if count < 0:
+                self._check_operands(int(arg0.max()), int(arg1.max()))
 
     def _record_bulk(self, code: int, arg0: Any, x: Any, arg1: Any, y: Any, out: Any, index: Any) -> bool:
         """``_record_elementwise`` with the rows to be written later; false where that would not be the same."""
