@@ -145,10 +145,14 @@ def write_where(condition, a, x, b, y, start, columns):
 
 @jit
 def write_sum(index, x, start, columns):
-    """Add elements in order, a row per sum that is active; returns (rows written, row or -1, value)."""
+    """Add elements in order, a row per sum that is active; returns (rows written, row or -1, value).
+
+    Less than zero rows where an element is a row from ``start`` on, which is no row any more.
+    """
     opcode, arg0, arg1, partial0, partial1, values = opened(columns, start + x.size)
-    count, at, total = 0, np.int32(-1), 0.0
+    count, at, total, is_stale = 0, np.int32(-1), 0.0, False
     for i in range(x.size):
+        is_stale |= index[i] >= start
         if i == 0:
             at, total = index[0], x[0]
             continue
@@ -160,7 +164,7 @@ def write_sum(index, x, start, columns):
             at = row
             count += 1
         total = v
-    return count, at, total
+    return (-1 if is_stale else count), at, total
 
 
 @jit

@@ -155,6 +155,8 @@ class ActiveArray(Operators):
             return array_function(np.sum, (self, axis), {"keepdims": keepdims, **more})
         whole = axis is None or (self.ndim == 1 and type(axis) is int and -1 <= axis <= 0)
         if whole and not keepdims:
+            if _is_plain_vector(self):
+                return self._element(*self.tape._append_sum(self._index, self._value))
             return self._element(*self.tape._append_sum(plain(self._index.ravel()), plain(self._value.ravel())))
         axes = axes_of(axis, self.ndim)
         kept = tuple(n for n in range(self.ndim) if n not in axes)

@@ -304,10 +304,11 @@ class Storage:
         if self._takes_bulk(x.size):
             out, rows = self._append_sums(index[None], x[None])
             return float(out[0]), int(rows[0])
-        self._check_operands(bulk_kernels.highest(index))
         start = self._reserve(max(x.size - 1, 0))
         count, row, total = kernels.write_sum(index, x, start, self._address)
-        self._give_back(start + count)
+        self._give_back(start + max(count, 0))
+        if count < 0:
+            self._check_operands(bulk_kernels.highest(index))
         return total, row
 
     def _append_sums(
