@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 import fastad as fad
 from fastad.kernels import philox
-from fastad.montecarlo.statistics import student_quantile
+from fastad.montecarlo.statistics import Moments, student_quantile
 
 AT = {"s": 100.0, "v": 0.3, "r": 0.02}
 NUMBERS = ("value", "stderr", "gradient", "gradient_stderr")
@@ -567,6 +567,28 @@ def test_a_real_ctrl_c(threads, request):
     assert 0 < result.paths < 10**9
     assert "stopped by Ctrl-C" in result.warnings[0]
     assert result.value["end"] == pytest.approx(100.0, abs=5 * result.stderr["end"])
+
+
+def test_ctrl_c_while_a_kernel_is_entered(monkeypatch):
+    """numba makes a SystemError of an exception in what hands over arguments and results; other ones stay."""
+    of, errors = Moments.of, []
+
+    def moments(*args):
+        if len(errors) == 5:
+            try:
+                raise errors[0] from None
+            except BaseException as error:
+                raise SystemError("returned a result with an exception set") from error
+        errors.append(KeyboardInterrupt())
+        return of(*args)
+
+    monkeypatch.setattr(Moments, "of", moments)
+    result = fad.monte_carlo(payoff, AT, paths=10**6, threads=1, **RUN)
+    assert result.paths < 10**6
+    assert "stopped by Ctrl-C" in result.warnings[0]
+    errors[:] = [ValueError()] * 5
+    with pytest.raises(SystemError):
+        fad.monte_carlo(payoff, AT, paths=10**6, threads=1, **RUN)
 
 
 def test_interrupted_before_the_first_block():

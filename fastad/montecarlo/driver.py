@@ -20,6 +20,7 @@ from .engine import Engine
 from .execute import on_executor
 from .gamma import HESSIANS
 from .gather import gather
+from .interrupts import plain_interrupts
 from .prepare import (
     Inputs,
     checked_args,
@@ -209,7 +210,8 @@ def monte_carlo(
     if find_jumps and by_record and not compare_with_bump:
         warnings.append(NOT_EXAMINED)
     try:
-        warnings += examine(recorded.trie, job, result.estimates) if find_jumps and not by_record else []
+        with plain_interrupts():
+            warnings += examine(recorded.trie, job, result.estimates) if find_jumps and not by_record else []
     except KeyboardInterrupt:
         warnings.append("stopped by Ctrl-C while looking for jumps of the payoff")
     return result.finished(warnings, time.perf_counter() - started)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .checkpoint import Checkpoint
 from .engine import Job
+from .interrupts import plain_interrupts
 from .statistics import Tally
 
 
@@ -30,7 +31,7 @@ def gather(
     if tally is not None:
         report(tally.paths)
     try:
-        with closing(blocks):
+        with plain_interrupts(), closing(blocks):
             while until is None or tally is None or not _reached(tally, job, until):
                 block = next(blocks, None)
                 if block is None:
